@@ -1,0 +1,130 @@
+"""The command line: `python -m pipeline`; imports nothing heavy before a search starts."""
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import Config, ConfigError, conf_dir, explain, register_schema, typed
+
+COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one search of this command ended; what a sweep's comparison is made of.
+
+    Attributes:
+        exit_code: 0 completed, 1 could not, 2 the configuration is wrong, 130 interrupted.
+        message: Why it did not complete; None if it did.
+        directory: The search's folder; None if it never began.
+    """
+
+    exit_code: int
+    message: str | None = None
+    directory: Path | None = None
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0, or that of the first search that did not complete.
+    """
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    _prepare_environment()
+    register_schema()
+    outcomes: list[Outcome] = []
+
+    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+    def job(config: DictConfig) -> Outcome:
+        outcomes.append(_search(config, full_error))
+        return outcomes[-1]
+
+    try:
+        job()
+    except (HydraException, OmegaConfBaseException) as error:
+        _complain(explain(error, _overrides(), _config_dir()), error if full_error else None)
+        return WRONG_CONFIGURATION
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), COMPLETED)
+
+
+def _search(composed: DictConfig, full_error: bool) -> Outcome:
+    """Run one search and turn what it raises into an outcome, one sentence long."""
+    directory: Path | None = None
+    try:
+        config = typed(composed)
+        from pipeline.search import (
+            SearchError,
+            run_search,
+        )  # imports Keras: not before the configuration is good
+    except ConfigError as error:
+        return _wrong(error, config=None, full_error=full_error)
+    hydra_config = HydraConfig.get()
+    sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else None
+    try:
+        result = run_search(config, overrides=list(hydra_config.overrides.task), sweep=sweep)
+        directory = result.directory
+    except ConfigError as error:
+        return _wrong(error, config=config, full_error=full_error)
+    except SearchError as error:
+        _complain(str(error), error if full_error or config.verbose > 1 else None)
+        return Outcome(FAILED, str(error), error.directory)
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command continues this search")
+        if sweep is None:
+            return Outcome(INTERRUPTED, "interrupted")
+        raise
+    return Outcome(COMPLETED, None, directory)
+
+
+def _wrong(error: ConfigError, *, config: Config | None, full_error: bool) -> Outcome:
+    wanted = full_error or (config is not None and config.verbose > 1)
+    _complain(str(error), error if wanted else None)
+    return Outcome(WRONG_CONFIGURATION, str(error))
+
+
+def _complain(sentence: str, error: BaseException | None = None) -> None:
+    if error is not None:
+        traceback.print_exception(error)
+    sys.stderr.write(f"error: {sentence}\n")
+
+
+def _prepare_environment() -> None:
+    """Quieten the libraries, and let Hydra hand its errors to us instead of exiting."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    for name, value in {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def _overrides() -> list[str]:
+    return [item for item in sys.argv[1:] if "=" in item and not item.startswith("-")]
+
+
+def _config_dir() -> str | None:
+    arguments = sys.argv[1:]
+    for index, item in enumerate(arguments):
+        if item in ("--config-dir", "-cd") and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if item.startswith("--config-dir="):
+            return item.partition("=")[2]
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

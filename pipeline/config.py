@@ -1,0 +1,323 @@
+"""The configuration's types, its cross-field rules, and how it is composed."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+
+class ConfigError(ValueError):
+    """What was asked for cannot be done; the message is one sentence for the person who asked."""
+
+
+class Direction(Enum):
+    """Whether the best objective is the smallest or the largest."""
+
+    min = "min"
+    max = "max"
+
+
+class Precision(Enum):
+    """Keras dtype policies for training."""
+
+    float32 = "float32"
+    mixed_float16 = "mixed_float16"
+    mixed_bfloat16 = "mixed_bfloat16"
+
+
+class Resume(Enum):
+    """What to do with an unfinished search of the same fingerprint."""
+
+    auto = "auto"
+    never = "never"
+    must = "must"
+
+
+@dataclass
+class Objective:
+    """The metric that is optimised, and its direction; neither is ever inferred."""
+
+    name: str = MISSING
+    direction: Direction = MISSING
+
+
+@dataclass
+class Training:
+    """How each trial is trained."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    executions_per_trial: int = MISSING
+    precision: Precision = MISSING
+
+
+@dataclass
+class Final:
+    """How the final model is made from the best trial."""
+
+    retrain: bool = MISSING
+    epochs: int | None = MISSING
+
+
+@dataclass
+class Tracking:
+    """Where MLflow keeps the search."""
+
+    uri: str | None = MISSING
+    experiment: str = MISSING
+    registered_model: str | None = MISSING
+
+
+@dataclass
+class Choices:
+    """Which choice of each group was composed; names and tags are made of them."""
+
+    dataset: str = MISSING
+    model: str = MISSING
+    strategy: str = MISSING
+
+
+@dataclass
+class Config:
+    """Everything the pipeline itself reads; the values stand in conf/config.yaml."""
+
+    name: str = MISSING
+    seed: int = MISSING
+    objective: Objective = field(default_factory=Objective)
+    training: Training = field(default_factory=Training)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    final: Final = field(default_factory=Final)
+    tracking: Tracking = field(default_factory=Tracking)
+    storage: str = MISSING
+    resume: Resume = MISSING
+    max_failed_trials: int = MISSING
+    max_attempts: int = MISSING
+    verbose: int = MISSING
+    choices: Choices = field(default_factory=Choices)
+    dataset: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    strategy: dict[str, Any] = field(default_factory=dict)
+
+
+# Inclusive bounds of integers. The strategies' own are here too, so that a wrong one is answered
+# before Keras is imported.
+_BOUNDS: dict[str, tuple[int, int | None]] = {
+    "training.epochs": (1, None),
+    "training.batch_size": (1, None),
+    "training.executions_per_trial": (1, None),
+    "final.epochs": (1, None),
+    "max_failed_trials": (1, None),
+    "max_attempts": (1, None),
+    "verbose": (0, 2),
+    "strategy.max_trials": (1, None),
+    "strategy.max_epochs": (1, None),
+    "strategy.factor": (2, None),
+    "strategy.hyperband_iterations": (1, None),
+    "strategy.num_initial_points": (1, None),
+}
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra; `conf/config.yaml` names it in its defaults list."""
+    node = OmegaConf.structured(Config)
+    # Any hyperparameter may be named on the command line without Hydra's `+`.
+    OmegaConf.set_struct(node.hyperparameters, False)
+    ConfigStore.instance().store(name="schema", node=node)
+
+
+def conf_dir() -> Path:
+    """Return the folder of our configuration: beside the package, or inside an installed one."""
+    package = Path(__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def compose_config(overrides: Sequence[str] = (), config_dir: str | None = None) -> Config:
+    """Compose a configuration without the command line, for notebooks and tests.
+
+    Args:
+        overrides: As on the command line, for example `["strategy=hyperband", "seed=1"]`.
+        config_dir: A folder with groups of your own.
+
+    Returns:
+        The typed configuration.
+
+    Raises:
+        ConfigError: A value is missing, unknown or impossible.
+
+    Example:
+        >>> compose_config(["strategy=grid", "training.epochs=3"]).training.epochs
+        3
+    """
+    config = _compose(overrides, config_dir)
+    return typed(config)
+
+
+def typed(config: DictConfig) -> Config:
+    """Turn a composed configuration into its typed form, and check it.
+
+    Args:
+        config: What Hydra composed.
+
+    Returns:
+        The typed configuration, all interpolations resolved.
+
+    Raises:
+        ConfigError: A value is missing, unknown or impossible.
+    """
+    config = config.copy()
+    with open_dict(config):
+        config.pop("hydra", None)
+    try:
+        result = OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_omegaconf_sentence(error)) from error
+    if not isinstance(result, Config):
+        raise ConfigError(
+            "the composed configuration lacks the schema; start from conf/config.yaml"
+        )
+    check(result)
+    return result
+
+
+def check(config: Config) -> None:
+    """Check the rules that types cannot state.
+
+    Args:
+        config: A typed configuration.
+
+    Raises:
+        ConfigError: A rule is broken; the sentence names what was received and what is allowed.
+    """
+    _check_bounds(config)
+    for group in ("dataset", "model", "strategy"):
+        if "_target_" not in getattr(config, group):
+            raise ConfigError(f"{group} has no _target_; choose one with {group}=NAME")
+    for name, node in config.callbacks.items():
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise ConfigError(
+                f"callbacks.{name} must name a Keras callback by _target_; received {node!r}"
+            )
+    if not config.objective.name.strip():
+        raise ConfigError("objective.name must not be empty")
+    _check_name("name", config.name, r"[/\\:\0]", "/ \\ or :")
+    if config.tracking.registered_model is not None:
+        _check_name(
+            "tracking.registered_model", config.tracking.registered_model, r"[/:]", "/ or :"
+        )
+
+
+def explain(error: Exception, overrides: Sequence[str], config_dir: str | None) -> str:
+    """Say in one sentence what is wrong with a configuration that Hydra could not compose.
+
+    Args:
+        error: What Hydra or OmegaConf raised.
+        overrides: The command line's overrides.
+        config_dir: The `--config-dir` it gave, if any.
+
+    Returns:
+        The sentence: what was received, and what is allowed.
+    """
+    text = str(error)
+    if match := re.search(r"Could not find '([^']+)'", text):
+        group, _, choice = match[1].rpartition("/")
+        known = re.findall(r"^\t(\S+)", text, flags=re.MULTILINE)
+        return unknown(f"{group}={choice}" if group else choice, known, choice)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        name = match[1].split("@")[0]
+        if "No match in the defaults list" in text:
+            return unknown(f"group {name!r}", _known_keys("", overrides, config_dir), name)
+    if (match := re.search(r"full_key: (\S+)", text)) and "not in" in text:
+        section, _, key = match[1].rpartition(".")
+        where = f" of {section}" if section else ""
+        return unknown(f"key {key!r}{where}", _known_keys(section, overrides, config_dir), key)
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        return _omegaconf_sentence(error.__cause__)
+    if isinstance(error, OmegaConfBaseException):
+        return _omegaconf_sentence(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines) or type(error).__name__
+
+
+def unknown(what: str, known: Iterable[str], name: str) -> str:
+    """Say that a name is not known, with the nearest known one first.
+
+    Args:
+        what: What was received, for example `key 'sead'`.
+        known: The names that are allowed.
+        name: The name itself.
+
+    Returns:
+        One sentence.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{what} is not known; {hint}allowed: {', '.join(names) or 'none'}"
+
+
+def _check_bounds(config: Config) -> None:
+    for key, (low, high) in _BOUNDS.items():
+        section, _, name = key.rpartition(".")
+        scope = getattr(config, section) if section else config
+        value = scope.get(name) if isinstance(scope, Mapping) else getattr(scope, name)
+        if value is not None:
+            _check_integer(key, value, low, high)
+
+
+def _check_name(key: str, value: str, forbidden: str, shown: str) -> None:
+    if not value.strip() or re.search(forbidden, value):
+        raise ConfigError(f"{key} must be a name without {shown}; received {value!r}")
+
+
+def _check_integer(key: str, value: Any, low: int, high: int | None) -> None:
+    allowed = f"an integer from {low} to {high}" if high is not None else f"an integer >= {low}"
+    good = isinstance(value, int) and not isinstance(value, bool)
+    if not good or value < low or (high is not None and value > high):
+        raise ConfigError(f"{key} must be {allowed}; received {value!r}")
+
+
+def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
+    first = str(error).splitlines()[0].strip()
+    key = getattr(error, "full_key", None)
+    if key and "Missing mandatory value" in first:
+        return f"{key} has no value; give one with {key}=VALUE"
+    return f"{key}: {first}" if key else first
+
+
+def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:
+    register_schema()
+    GlobalHydra.instance().clear()
+    arguments = list(overrides)
+    if config_dir is not None:
+        arguments.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            config = compose("config", arguments, return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+    except Exception as error:
+        raise ConfigError(explain(error, overrides, config_dir)) from error
+    return config
+
+
+def _known_keys(section: str, overrides: Sequence[str], config_dir: str | None) -> list[str]:
+    """Return the keys of a section, from a composition of the group choices alone."""
+    groups = ("dataset", "model", "strategy", "experiment")
+    choices = [item for item in overrides if item.partition("=")[0] in groups and "," not in item]
+    try:
+        config = _compose(choices, config_dir)
+    except ConfigError:
+        config = _compose([], config_dir)
+    node = OmegaConf.select(config, section) if section else config
+    return [str(key) for key in node if key != "hydra"] if isinstance(node, DictConfig) else []

@@ -1,0 +1,125 @@
+"""What a search is: the description that opens its journal, and the fingerprint in it."""
+
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
+from importlib.metadata import version
+from typing import Any
+
+import keras_tuner
+
+from pipeline.callbacks import SearchBegin
+from pipeline.config import Config
+from pipeline.datasets import Dataset
+
+_PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
+# More trials or iterations extend the same search.
+_BUDGET = {"max_trials", "hyperband_iterations"}
+
+
+def describe(
+    config: Config,
+    dataset: Dataset,
+    hypermodel: keras_tuner.HyperModel,
+    oracle: keras_tuner.Oracle,
+    *,
+    plain: Mapping[str, Any],
+    overrides: Sequence[str],
+    sweep: str | None,
+) -> SearchBegin:
+    """Return the record that opens a search.
+
+    Args:
+        config: The typed configuration.
+        dataset: What the search trains on.
+        hypermodel: What builds its models.
+        oracle: What proposes its trials.
+        plain: The configuration as plain data, without secrets, as it may be shown.
+        overrides: What was changed on the command line.
+        sweep: Identifier shared by the searches of one sweep.
+
+    Returns:
+        The record; its `search` is still empty.
+    """
+    space = oracle.hyperparameters.get_config()["space"]
+    executions = config.training.executions_per_trial
+    epochs = _total_epochs(oracle, config)
+    return SearchBegin(
+        search="",
+        name=config.name,
+        strategy=config.choices.strategy,
+        dataset=config.choices.dataset,
+        model=config.choices.model,
+        task=dataset.task,
+        objective=config.objective.name,
+        direction=config.objective.direction.value,
+        fingerprint=fingerprint(config, dataset.digest, _source(hypermodel), space),
+        sweep=sweep,
+        seed=config.seed,
+        executions_per_trial=executions,
+        total_trials=getattr(oracle, "total_trials", None),
+        total_epochs=None if epochs is None else epochs * executions,
+        dataset_info=dataset.info(),
+        space=space,
+        config=plain,
+        overrides=list(overrides),
+        versions={name: version(name) for name in _PACKAGES},
+        time=time.time(),
+    )
+
+
+def fingerprint(
+    config: Config, digest: str, source: str, space: Sequence[Mapping[str, Any]]
+) -> str:
+    """Return a digest of everything that decides a search's results, its budget left out.
+
+    Args:
+        config: The typed configuration.
+        digest: The dataset's content digest.
+        source: The hypermodel's source code.
+        space: The search space, as KerasTuner's configuration.
+
+    Returns:
+        16 hexadecimal digits; two searches with the same may continue one another.
+    """
+    strategy = {key: value for key, value in config.strategy.items() if key not in _BUDGET}
+    decisive = {
+        "dataset": digest,
+        "model": config.model,
+        "source": source,
+        "space": space,
+        "strategy": strategy,
+        "objective": asdict(config.objective),
+        "training": asdict(config.training),
+        "callbacks": config.callbacks,
+        "seed": config.seed,
+        "final": asdict(config.final),
+        "max_attempts": config.max_attempts,
+    }
+    text = json.dumps(decisive, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _total_epochs(oracle: keras_tuner.Oracle, config: Config) -> int | None:
+    """Return the epochs of all trials, an execution each; None if they cannot be known."""
+    if "epochs" in config.hyperparameters or not hasattr(oracle, "total_epochs"):
+        return None
+    total: int | None = oracle.total_epochs(config.training.epochs)
+    return total
+
+
+def _source(hypermodel: keras_tuner.HyperModel) -> str:
+    """Return the source of what builds the models; its name where there is no source."""
+    builder = getattr(hypermodel, "function", type(hypermodel))
+    try:
+        return inspect.getsource(builder)
+    except (OSError, TypeError):
+        return f"{builder.__module__}.{builder.__qualname__}"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else str(value)

@@ -1,0 +1,230 @@
+"""One search, from its configuration to its result: the page that wires everything."""
+
+import dataclasses
+import functools
+import inspect
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from pipeline import components, evaluation
+from pipeline.callbacks import EvaluationEnd, SearchBegin 
+from pipeline.config import Config, ConfigError
+from pipeline.datasets import Dataset
+from pipeline.history import Attempt, History, Journal, read
+from pipeline.identity import describe
+from pipeline.progress import LeaderboardRow, Progress, leaderboard
+from pipeline.storage import open_folder, write_config
+from pipeline.tracking import Tracking, check_uri, redact
+from pipeline.trainer import Trainer, Weights, derive_seed
+from pipeline.tuner import SearchError, Tuner
+
+__all__ = ["SearchError", "SearchResult", "run_search"]
+
+_DEFAULT_URI = "sqlite:///mlflow.db"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search achieved.
+
+    Attributes:
+        directory: The search's folder: its journal, weights, best model and reports.
+        history: Its trials, and the test of its best model.
+        model: The best model's `.keras` file.
+    """
+
+    directory: Path
+    history: History
+    model: Path
+
+
+def run_search(
+    config: Config, *, overrides: Sequence[str] = (), sweep: str | None = None
+) -> SearchResult:
+    """Run one search, or continue it.
+
+    Args:
+        config: A typed configuration, from `pipeline.config.compose_config` or the command line.
+        overrides: What was changed on the command line, for the record.
+        sweep: Identifier shared by the searches of one sweep.
+
+    Returns:
+        The finished search.
+
+    Raises:
+        ConfigError: The configuration cannot work; one sentence says why.
+        SearchError: No trial completed, or too many failed in a row.
+        KeyboardInterrupt: It was interrupted; the same call continues it.
+
+    Example:
+        >>> from pipeline.config import compose_config
+        >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
+        >>> result.history.ranked()[0].begin.hyperparameters
+    """
+    console = Console(quiet=config.verbose == 0, highlight=False)
+    uri = config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
+    dataset = components.make_dataset(config)
+    components.explained("tracking.uri", check_uri, uri)
+    hypermodel = components.make_hypermodel(config, dataset)
+    oracle = components.make_oracle(config, components.make_space(config, hypermodel))
+    trainer = components.make_trainer(config, dataset, hypermodel, oracle.objective)
+    begin = describe(
+        config,
+        dataset,
+        hypermodel,
+        oracle,
+        plain=_shown(config, uri),
+        overrides=overrides,
+        sweep=sweep,
+    )
+    with open_folder(Path(config.storage), begin, config.resume) as folder:
+        begin = dataclasses.replace(begin, search=folder.path.name)
+        write_config(folder.path, begin.config, begin.overrides)
+        progress = Progress(console, config.verbose)
+        tracking = Tracking(
+            folder.path,
+            uri=uri,
+            experiment=config.tracking.experiment,
+            registered_model=config.tracking.registered_model,
+        )
+        callbacks = [Journal(folder.path), tracking, progress]
+        attempts = _resume(oracle, folder.past, progress) if folder.past else {}
+        tuner = Tuner(
+            oracle=oracle,
+            trainer=trainer,
+            begin=begin,
+            directory=folder.path,
+            epochs=config.training.epochs,
+            callbacks=callbacks,
+            max_failed_trials=config.max_failed_trials,
+            attempts=attempts,
+        )
+        try:
+            _run(tuner)
+            evaluated = _evaluate_best(config, tuner, trainer, dataset, begin)
+            for callback in callbacks:
+                callback.on_evaluation_end(evaluated)
+        finally:
+            progress.close()
+            delivery = tracking.close()
+        result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
+    _tell_result(console, result, uri, delivery)
+    return result
+
+
+def _shown(config: Config, uri: str) -> Mapping[str, Any]:
+    """Return the configuration as plain data, with no secret in it."""
+    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(container, dict)
+    container["tracking"]["uri"] = redact(uri)
+    return container
+
+
+def _run(tuner: Tuner) -> None:
+    try:
+        tuner.search()
+    except keras_tuner.errors.FatalError as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
+def _resume(oracle: keras_tuner.Oracle, past: History, progress: Progress) -> Mapping[str, int]:
+    """Bring the oracle and the terminal to where an unfinished search was.
+
+    Returns:
+        The attempts made at each trial.
+    """
+    return {}
+
+
+def _evaluate_best(
+    config: Config, tuner: Tuner, trainer: Trainer, dataset: Dataset, begin: SearchBegin
+) -> EvaluationEnd:
+    """Make the final model of the best trial, and test, save and verify it."""
+    best = tuner.best_trial()
+    assert best is not None, "Tuner.search() returns only with a completed trial"
+    directory = tuner.weights_path(best.trial_id, 0).parents[2]
+    attempt = next(a for a in read(directory).ranked() if a.begin.trial == best.trial_id)
+    epochs = _best_epochs(attempt)
+    if config.final.retrain:
+        epochs = config.final.epochs or epochs
+        seed = derive_seed(config.seed, "final")
+        model = trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
+    else:
+        execution = attempt.best_execution(begin.objective, begin.direction)
+        weights = Weights.load(tuner.weights_path(best.trial_id, execution))
+        seed = tuner.execution_seed(best.trial_id, execution)
+        model = trainer.restore(best.hyperparameters, weights, seed=seed)
+    try:
+        tested = evaluation.evaluate(
+            model,
+            dataset,
+            directory,
+            objective=begin.objective,
+            batch_size=config.training.batch_size,
+        )
+    except (evaluation.EvaluationError, evaluation.VerificationError) as error:
+        raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error
+    return EvaluationEnd(
+        trial=best.trial_id,
+        retrained=config.final.retrain,
+        epochs=epochs,
+        metrics=tested.metrics,
+        score_name=tested.score_name,
+        model=tested.model,
+        artifacts=tested.artifacts,
+        time=time.time(),
+    )
+
+
+def _best_epochs(attempt: Attempt) -> int:
+    """Return how many epochs led to the trial's score."""
+    assert attempt.end is not None
+    best_epoch = attempt.end.best_epoch
+    return attempt.begin.epochs if best_epoch is None else best_epoch + 1
+
+
+def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Any) -> None:
+    """Print the leaderboard, the test's result and how to see it all."""
+    begin, tested = result.history.begin, result.history.evaluation
+    assert tested is not None
+    rows = [_leaderboard_row(attempt) for attempt in result.history.ranked()]
+    console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
+    metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
+    how = "trained again on train and validation data" if tested.retrained else "its best weights"
+    console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]")
+    console.print(f"Model: {result.model}", soft_wrap=True)
+    for sentence in delivery.sentences:
+        console.print(sentence, soft_wrap=True)
+    console.print(_how_to_see(uri), soft_wrap=True)
+
+
+def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
+    end = attempt.end
+    assert end is not None
+    assert end.score is not None
+    return LeaderboardRow(
+        trial=end.trial,
+        score=end.score,
+        best_epoch=end.best_epoch,
+        epochs_trained=end.epochs_trained,
+        seconds=end.duration_seconds,
+        hyperparameters=attempt.begin.hyperparameters,
+    )
+
+
+def _how_to_see(uri: str) -> str:
+    if uri.startswith("http"):
+        return f"See every trial: {redact(uri)}"
+    store = "" if uri == _DEFAULT_URI else f" --backend-store-uri {redact(uri)}"
+    return f"See every trial: [bold]mlflow ui{store}[/]"

@@ -1,0 +1,270 @@
+"""What the searches of a sweep achieved, gathered from their journals."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pipeline import history
+from pipeline.callbacks import Record, SearchBegin, SearchEnd
+from pipeline.history import History
+
+_JOBS = "jobs"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep: what it was asked to do, and how it ended.
+
+    Attributes:
+        number: Position in the sweep, from 0.
+        overrides: What the sweep set for it, for example `["strategy=grid", "seed=1"]`.
+        strategy: Choice of the `strategy` group.
+        dataset: Choice of the `dataset` group.
+        model: Choice of the `model` group.
+        seed: Seed of its search.
+        objective: Name of the metric that is optimised.
+        direction: `min` or `max`.
+        experiment: The MLflow experiment of its search.
+        exit_code: As in the command line: 0 if its search completed.
+        message: One sentence on why it did not complete; None if it did.
+        directory: Its search's folder; None if the search never began.
+    """
+
+    number: int
+    overrides: list[str]
+    strategy: str | None
+    dataset: str | None
+    model: str | None
+    seed: int | None
+    objective: str | None
+    direction: str | None
+    experiment: str | None
+    exit_code: int
+    message: str | None
+    directory: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one search of a sweep achieved.
+
+    Attributes:
+        label: Unique in the sweep: the strategy, and whatever else differs between the searches.
+        strategy: Choice of the `strategy` group.
+        dataset: Choice of the `dataset` group.
+        model: Choice of the `model` group.
+        seed: Seed of the search.
+        varied: The other overrides that differ between the searches, for example
+            `training.epochs=5`.
+        objective: Name of the metric that is optimised.
+        direction: `min` or `max`.
+        source: Where the data come from; searches on other data are not compared.
+        search: Identifier of the search; None if it never began.
+        trials: Trials that ended, failed ones included.
+        failed: Trials that failed for good.
+        epochs_trained: Epochs trained by all attempts and executions.
+        seconds: Wall-clock time that the search ran, without the pauses between interruptions.
+        best_score: The best trial's score; None if none completed.
+        best_trial: The best trial.
+        test: Metrics of the best model on the test split.
+        test_metric: The metric of `test` that corresponds to the objective.
+        best: Whether it is the best of the searches with the same data and objective.
+        reason: One sentence on why it did not complete; None if it did.
+        curve: The best score so far: (epochs trained until then, score), at every improvement and
+            at the end.
+    """
+
+    label: str
+    strategy: str | None
+    dataset: str | None
+    model: str | None
+    seed: int | None
+    varied: tuple[str, ...]
+    objective: str | None
+    direction: str | None
+    source: str | None = None
+    search: str | None = None
+    trials: int = 0
+    failed: int = 0
+    epochs_trained: int = 0
+    seconds: float = 0.0
+    best_score: float | None = None
+    best_trial: str | None = None
+    test: dict[str, float] | None = None
+    test_metric: str | None = None
+    best: bool = False
+    reason: str | None = None
+    curve: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """What must be the same for scores to be comparable."""
+        keys = (self.dataset, self.source, self.objective, self.direction)
+        return tuple(str(key) for key in keys)
+
+    @property
+    def test_result(self) -> float | None:
+        """The test metric that corresponds to the objective; None if nothing was tested."""
+        if self.test is None or self.test_metric is None:
+            return None
+        return self.test.get(self.test_metric)
+
+
+def read_jobs(directory: Path) -> list[Job]:
+    """Read the jobs' notes in a sweep's folder, in the sweep's order."""
+    paths = directory.glob(f"{_JOBS}/*.json")
+    jobs = [Job(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return sorted(jobs, key=lambda job: job.number)
+
+
+def rows_of(jobs: Sequence[Job]) -> list[Row]:
+    """Gather what each job's search achieved.
+
+    Args:
+        jobs: The jobs of a sweep. Two jobs of the same search, which happens when they ask for
+            the same, count once.
+
+    Returns:
+        A row for each search, in the order of the jobs; those that cannot be read say why.
+    """
+    searches = {job.directory or f"job {job.number}": job for job in reversed(jobs)}
+    distinct = sorted(searches.values(), key=lambda job: job.number)
+    return [
+        _row(job, label, varied)
+        for job, (label, varied) in zip(distinct, _labels(distinct), strict=True)
+    ]
+
+
+def rank(rows: Iterable[Row]) -> list[Row]:
+    """Order searches by dataset and objective, best score first, and mark the best.
+
+    Among equal scores the search that trained fewer epochs is first. Searches without a score
+    come last.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    scoreless = []
+    for row in rows:
+        if row.best_score is None:
+            scoreless.append(row)
+        else:
+            groups.setdefault(row.group, []).append(row)
+    ranked: list[Row] = []
+    for group in groups.values():
+        best, *others = sorted(group, key=_rank_key)
+        ranked += [replace(best, best=True), *others]
+    return ranked + scoreless
+
+
+def best_so_far(search: History) -> tuple[tuple[int, float], ...]:
+    """Return how a search's best score fell (or rose) with the epochs it trained.
+
+    Args:
+        search: The search.
+
+    Returns:
+        (epochs trained until then, best score), at every improvement and once more at the end;
+        epochs count all attempts and executions, failed ones too. Empty without a score.
+    """
+    ends = sorted((a.end for a in search.attempts if a.end is not None), key=lambda end: end.time)
+    sign = -1.0 if search.begin.direction == "max" else 1.0
+    curve: list[tuple[int, float]] = []
+    epochs = 0
+    for end in ends:
+        epochs += end.epochs_trained
+        score = end.score
+        if score is not None and (not curve or sign * score < sign * curve[-1][1]):
+            curve.append((epochs, score))
+    if curve and curve[-1][0] < epochs:
+        curve.append((epochs, curve[-1][1]))
+    return tuple(curve)
+
+
+def running_seconds(records: Iterable[Record]) -> float:
+    """Return for how long a search's loop ran, summed over its interruptions.
+
+    Args:
+        records: The search's journal, in order.
+
+    Returns:
+        Seconds from each beginning to the last event before the next one, or to the loop's end.
+    """
+    total, begin, last, running = 0.0, 0.0, 0.0, False
+    for record in records:
+        if isinstance(record, SearchBegin):
+            total += last - begin
+            begin, running = record.time, True
+        if running:
+            last = record.time
+        if isinstance(record, SearchEnd):
+            running = False
+    return total + last - begin
+
+
+def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
+    reason = job.message or (f"ended with exit code {job.exit_code}" if job.exit_code else None)
+    row = Row(
+        label, job.strategy, job.dataset, job.model, job.seed, varied, job.objective,
+        job.direction, reason=reason,
+    )  # fmt: skip
+    if job.directory is None:
+        return row
+    try:
+        records = [record for _, record in history.follow(Path(job.directory))]
+        search = history.fold(records)
+    except (OSError, history.JournalError) as error:
+        return replace(row, reason=reason or f"its journal cannot be read: {error}")
+    finished = [attempt for attempt in search.attempts if attempt.finished]
+    ranked = search.ranked()
+    best = ranked[0].end if ranked else None
+    tested = search.evaluation
+    return replace(
+        row,
+        source=search.begin.dataset_info.get("source"),
+        search=search.begin.search,
+        trials=len(finished),
+        failed=sum(not attempt.completed for attempt in finished),
+        epochs_trained=sum(
+            len(attempt.epochs) if attempt.end is None else attempt.end.epochs_trained
+            for attempt in search.attempts
+        ),
+        seconds=running_seconds(records),
+        best_score=None if best is None else best.score,
+        best_trial=None if best is None else best.trial,
+        test=None if tested is None else dict(tested.metrics),
+        test_metric=None if tested is None else tested.score_name,
+        curve=best_so_far(search),
+    )
+
+
+def _labels(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each job's unique label, and the varied overrides that no column of its own shows."""
+    shown = [
+        name for name in ("dataset", "model", "seed") if len({getattr(j, name) for j in jobs}) > 1
+    ]
+    counts = Counter(override for job in jobs for override in job.overrides)
+    result = []
+    for job in jobs:
+        varied = tuple(
+            override
+            for override in job.overrides
+            if counts[override] < len(jobs) and override.partition("=")[0] not in (*_GROUPS, "seed")
+        )
+        parts = [job.strategy or f"job {job.number}"]
+        parts += [
+            f"seed {job.seed}" if name == "seed" else str(getattr(job, name)) for name in shown
+        ]
+        result.append((" ".join([*parts, *varied]), varied))
+    repeated = Counter(label for label, _ in result)
+    return [
+        (f"{label} (job {job.number})" if repeated[label] > 1 else label, varied)
+        for job, (label, varied) in zip(jobs, result, strict=True)
+    ]
+
+
+def _rank_key(row: Row) -> tuple[float, int]:
+    assert row.best_score is not None
+    return (-row.best_score if row.direction == "max" else row.best_score, row.epochs_trained)
+
+

@@ -1,0 +1,95 @@
+"""Where searches live: a folder each, its lock, and the one that a command continues."""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from pipeline.callbacks import SearchBegin
+from pipeline.config import ConfigError, Resume
+from pipeline.history import FILE_NAME, History, read
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one search, held by this process alone.
+
+    Attributes:
+        path: The folder; its name is the search's identifier.
+        past: What earlier processes did of this search; None if it starts now.
+    """
+
+    path: Path
+    past: History | None
+
+
+@contextmanager
+def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[Folder]:
+    """Hold the folder of a search: an unfinished one of the same fingerprint, or a new one.
+
+    Args:
+        storage: Where searches live.
+        begin: The search that is about to start.
+        resume: `auto` continues an unfinished search if there is one, `must` fails if there is
+            none, `never` always starts a new one.
+
+    Yields:
+        The folder. No other process can hold it until the block ends, however it ends.
+
+    Raises:
+        ConfigError: Another process runs the search, `resume=must` found none, or the storage
+            cannot be written.
+    """
+    past = None if resume is Resume.never else find_unfinished(storage, begin.fingerprint)
+    if past is None and resume is Resume.must:
+        raise ConfigError(
+            f"resume=must found no unfinished search of this configuration in {storage}; "
+            "allowed: resume=auto, which starts a new one"
+        )
+    path = storage / (past.begin.search if past else new_identifier(begin.name))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"storage={storage} cannot be written: {error.strerror}") from error
+    lock = FileLock(path / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(
+            f"the search {path.name} is being run by another process; wait for it, or start one "
+            "beside it with resume=never"
+        ) from error
+    try:
+        yield Folder(path, past)
+    finally:
+        lock.release()
+
+
+def find_unfinished(storage: Path, fingerprint: str) -> History | None:
+    """Return the newest search with this fingerprint that has not finished, None without one."""
+    journals = sorted(storage.glob(f"*/{FILE_NAME}"), key=lambda path: path.stat().st_mtime)
+    for journal in reversed(journals):
+        if journal.stat().st_size == 0:
+            continue
+        past = read(journal.parent)
+        if past.begin.fingerprint == fingerprint:
+            return None if past.finished else past
+    return None
+
+
+def new_identifier(name: str) -> str:
+    """Return an identifier that sorts by time and is unique in a storage."""
+    return f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def write_config(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Write the composed configuration and the command line's overrides, for people to read."""
+    for name, content in (("config.yaml", config), ("overrides.yaml", list(overrides))):
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        (folder / name).write_text(text, encoding="utf-8")

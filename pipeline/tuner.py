@@ -1,0 +1,313 @@
+"""The loop around the oracle: trials, their attempts and failures; it tells the callbacks."""
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from pipeline.callbacks import (
+    EpochEnd,
+    SearchBegin,
+    SearchCallback,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
+from pipeline.trainer import Execution, Trainer, TrainingResult, Weights, derive_seed
+
+_OWN_VALUES = "tuner/"
+
+
+class SearchError(RuntimeError):
+    """A search could not complete; the message says why in one sentence.
+
+    Attributes:
+        directory: The search's folder.
+    """
+
+    def __init__(self, message: str, directory: Path) -> None:
+        super().__init__(message)
+        self.directory = directory
+
+
+class Tuner(keras_tuner.Tuner):
+    """Runs the trials an oracle proposes, and tells the callbacks of every event.
+
+    KerasTuner's own tuner deep-copies callbacks, skips its last hooks when something is raised,
+    writes a checkpoint at every improvement and averages executions away; this one does none of
+    that. The trainer trains, the callbacks record.
+
+    Args:
+        oracle: Proposes the trials; ours or any of KerasTuner's.
+        trainer: Trains one execution.
+        begin: What the callbacks are told first; its seed and executions are used here.
+        directory: The search's folder; the weights of the trials are kept in it.
+        epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
+        callbacks: Told of every event, in this order.
+        max_failed_trials: Failed trials in a row that end the search.
+        attempts: Attempts that earlier processes already made, by trial.
+    """
+
+    def __init__(
+        self,
+        *,
+        oracle: keras_tuner.Oracle,
+        trainer: Trainer,
+        begin: SearchBegin,
+        directory: Path,
+        epochs: int,
+        callbacks: Sequence[SearchCallback],
+        max_failed_trials: int,
+        attempts: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(
+            oracle=oracle,
+            hypermodel=trainer.hypermodel,
+            directory=str(directory.parent),
+            project_name=directory.name,
+            executions_per_trial=begin.executions_per_trial,
+        )
+        # KerasTuner's count raises in the middle of ending a trial; ours is in _count_failure.
+        oracle.max_consecutive_failed_trials = None
+        oracle.verbose = 0
+        self._trainer = trainer
+        self._begin = begin
+        self._folder = directory
+        self._epochs = epochs
+        self._callbacks = tuple(callbacks)
+        self._max_failed_trials = max_failed_trials
+        self._failed_in_a_row = 0
+        self._epochs_trained = 0
+        self._attempts = Counter(attempts or {})
+
+    def search(self) -> Trial:
+        """Run trials until the oracle stops.
+
+        Returns:
+            The best COMPLETED trial.
+
+        Raises:
+            SearchError: Too many trials failed in a row, or none completed.
+            keras_tuner.errors.FatalError: The configuration cannot work, whatever the trial.
+        """
+        for callback in self._callbacks:
+            callback.on_search_begin(self._begin)
+        status, message = Status.FAILED, None
+        try:
+            self._run_trials()
+            best = self.best_trial()
+            if best is None:
+                raise SearchError(
+                    f"none of {len(self.oracle.trials)} trials completed", self._folder
+                )
+            status = Status.COMPLETED
+            return best
+        except KeyboardInterrupt:
+            status, message = Status.INTERRUPTED, "interrupted"
+            raise
+        except Exception as error:
+            message = _sentence(error)
+            raise
+        finally:
+            best = self.best_trial()
+            end = SearchEnd(status, best.trial_id if best else None, message, time.time())
+            for callback in self._callbacks:
+                callback.on_search_end(end)
+
+    def best_trial(self) -> Trial | None:
+        """Return the best COMPLETED trial; KerasTuner's own list may name a failed one."""
+        trials = self.oracle.get_best_trials(1)
+        completed = [trial for trial in trials if trial.status == TrialStatus.COMPLETED]
+        return completed[0] if completed else None
+
+    def run_trial(self, trial: Trial) -> list[TrainingResult]:
+        """Train every execution of a trial, and keep the weights each ended with.
+
+        Args:
+            trial: What the oracle proposed.
+
+        Returns:
+            One result an execution.
+        """
+        results = []
+        for execution in range(self.executions_per_trial):
+            result = self._train(trial, execution)
+            path = self.weights_path(trial.trial_id, execution)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result.weights.save(path)
+            results.append(result)
+        return results
+
+    def weights_path(self, trial_id: str, execution: int) -> Path:
+        """Return where the weights of a trial's execution are kept."""
+        return self._folder / "trials" / trial_id / f"weights-{execution}.npz"
+
+    def execution_seed(self, trial_id: str, execution: int) -> int:
+        """Return the seed of a trial's execution in its current attempt."""
+        attempt = self._attempts[trial_id]
+        return derive_seed(self._begin.seed, "execution", trial_id, attempt, execution)
+
+    def _populate_initial_space(self) -> None:
+        """Do nothing: the oracle was given the explored space."""
+
+    def _run_trials(self) -> None:
+        while True:
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status == TrialStatus.STOPPED:
+                return
+            self._run_attempt(trial)
+
+    def _run_attempt(self, trial: Trial) -> None:
+        attempt, started = self._attempts[trial.trial_id], time.monotonic()
+        self._epochs_trained = 0
+        begin = self._trial_begin(trial, attempt)
+        for callback in self._callbacks:
+            callback.on_trial_begin(begin)
+        results: list[TrainingResult] = []
+        failure: BaseException | None = None
+        try:
+            results = self.run_trial(trial)
+        except BaseException as error:  # told to the callbacks, then raised unless the trial's own
+            failure = error
+        ends_search = failure is not None and not _is_trials_own(failure)
+        if not ends_search:
+            self._tell_oracle(trial, results, failure)
+        self._tell_trial_end(trial, attempt, results, failure, time.monotonic() - started)
+        if failure is not None and ends_search:
+            raise failure
+        self._count_failure(trial, failure)
+
+    def _tell_oracle(
+        self, trial: Trial, results: Sequence[TrainingResult], failure: BaseException | None
+    ) -> None:
+        if failure is None:
+            best = self._best(results)
+            metrics = _mean_metrics(results)
+            self.oracle.update_trial(trial.trial_id, metrics, step=best.best_epoch or 0)
+            trial.status = TrialStatus.COMPLETED
+        else:
+            failed = isinstance(failure, keras_tuner.errors.FailedTrialError)
+            trial.status = TrialStatus.FAILED if failed else TrialStatus.INVALID
+            trial.message = _sentence(failure)
+        self.oracle.end_trial(trial)
+
+    def _tell_trial_end(
+        self,
+        trial: Trial,
+        attempt: int,
+        results: Sequence[TrainingResult],
+        failure: BaseException | None,
+        seconds: float,
+    ) -> None:
+        """Say how the oracle judged the attempt."""
+        ended = self.oracle.get_trial(trial.trial_id)
+        completed = failure is None and ended.status == TrialStatus.COMPLETED
+        interrupted = failure is not None and not isinstance(failure, Exception)
+        status = (
+            Status.COMPLETED if completed else Status.INTERRUPTED if interrupted else Status.FAILED
+        )
+        again = interrupted or ended.status == TrialStatus.INVALID
+        end = TrialEnd(
+            trial=trial.trial_id,
+            attempt=attempt,
+            status=status,
+            score=float(ended.score) if completed else None,
+            best_epoch=self._best(results).best_epoch if completed else None,
+            metrics=_mean_metrics(results) if completed else {},
+            epochs_trained=self._epochs_trained,
+            duration_seconds=seconds,
+            final=not again,
+            message=_sentence(failure) if failure else None,
+            traceback="".join(traceback.format_exception(failure)) if failure else None,
+            time=time.time(),
+        )
+        if status is Status.FAILED:
+            self._attempts[trial.trial_id] += 1
+        for callback in self._callbacks:
+            callback.on_trial_end(end)
+
+    def _count_failure(self, trial: Trial, failure: BaseException | None) -> None:
+        status = self.oracle.get_trial(trial.trial_id).status
+        if status == TrialStatus.COMPLETED:
+            self._failed_in_a_row = 0
+        elif status == TrialStatus.FAILED:
+            self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._max_failed_trials:
+            reason = _sentence(failure) if failure else f"{self._begin.objective} is not finite"
+            raise SearchError(
+                f"{self._failed_in_a_row} trials in a row failed, as many as max_failed_trials "
+                f"allows; the last one: {reason}",
+                self._folder,
+            ) from failure
+
+    def _trial_begin(self, trial: Trial, attempt: int) -> TrialBegin:
+        values = trial.hyperparameters.values
+        initial_epoch, epochs = self._epoch_range(values)
+        lineage = {
+            "bracket": values.get("tuner/bracket"),
+            "round": values.get("tuner/round"),
+            "parent": values.get("tuner/trial_id"),
+        }
+        return TrialBegin(
+            trial=trial.trial_id,
+            attempt=attempt,
+            hyperparameters={
+                name: value for name, value in values.items() if not name.startswith(_OWN_VALUES)
+            },
+            lineage=lineage if "tuner/bracket" in values else {},
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            time=time.time(),
+        )
+
+    def _epoch_range(self, values: Mapping[str, Any]) -> tuple[int, int]:
+        epochs = values.get("tuner/epochs", values.get("epochs", self._epochs))
+        return int(values.get("tuner/initial_epoch", 0)), int(epochs)
+
+    def _train(self, trial: Trial, execution: int) -> TrainingResult:
+        values = trial.hyperparameters.values
+        initial_epoch, epochs = self._epoch_range(values)
+        parent = values.get("tuner/trial_id")
+        weights = Weights.load(self.weights_path(parent, execution)) if parent else None
+        seed = self.execution_seed(trial.trial_id, execution)
+        attempt = self._attempts[trial.trial_id]
+
+        def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
+            self._epochs_trained += 1
+            record = EpochEnd(trial.trial_id, attempt, execution, epoch, logs, time.time())
+            for callback in self._callbacks:
+                callback.on_epoch_end(record)
+
+        task = Execution(trial.hyperparameters, seed, initial_epoch, epochs, weights)
+        return self._trainer.train(task, on_epoch_end)
+
+    def _best(self, results: Sequence[TrainingResult]) -> TrainingResult:
+        pick = max if self._begin.direction == "max" else min
+        return pick(results, key=lambda result: result.score)
+
+
+def _mean_metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
+    """Return the mean over executions of the metrics that all of them report."""
+    names = [
+        name for name in results[0].metrics if all(name in result.metrics for result in results)
+    ]
+    return {name: fmean(result.metrics[name] for result in results) for name in names}
+
+
+def _is_trials_own(failure: BaseException) -> bool:
+    """Whether a failure is the trial's alone, so that the search goes on."""
+    return isinstance(failure, Exception) and not isinstance(failure, keras_tuner.errors.FatalError)
+
+
+def _sentence(error: BaseException) -> str:
+    """Return an exception as one line: its type, unless it is ours, and its first line."""
+    lines = str(error).strip().splitlines()
+    first = lines[0] if lines else "no message"
+    return first if isinstance(error, SearchError) else f"{type(error).__name__}: {first}"
