@@ -1,16 +1,21 @@
 """The datasets: what a search trains, validates and tests on, and their loaders."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.preprocessing import ImageScaling, Preprocessing, Standardization
-from pipeline.splits import Array, Inputs, Split, join, part
+from pipeline.downloads import CLASSES, download
+from pipeline.images import read_images
+from pipeline.preprocessing import ImageScaling, Preprocessing, Standardization, TableEncoding
+from pipeline.splits import Array, Inputs, Partition, Split, join
+from pipeline.tables import features, read_table, targets
 
-__all__ = ["Array", "Dataset", "Inputs", "Split", "breast_cancer", "diabetes", "digits", "wine"]
+__all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
 
 Task = Literal["classification", "regression"]
 
@@ -31,8 +36,8 @@ class Dataset:
         digest: 16 hexadecimal digits that stand for the contents: task, classes and all splits.
 
     Raises:
-        ValueError: Inputs hold NaN or infinite values (in a table NaN means missing), targets are
-            not finite or no indices of the classes, or there are fewer than two classes.
+        ValueError: Targets are not finite or no indices of the classes, or there are fewer than
+            two classes.
 
     Example:
         >>> dataset = digits(validation_size=0.15, test_size=0.15, seed=0)
@@ -53,7 +58,6 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for split in (self.train, self.validation, self.test):
-            _check_inputs(split.x)
             _check_targets(split.y, self.task, self.classes)
         object.__setattr__(self, "digest", _digest(self))
 
@@ -71,26 +75,42 @@ class Dataset:
         """Return train and validation together, for the final training."""
         return join(self.train, self.validation)
 
+    def info(self) -> dict[str, Any]:
+        """Describe the dataset in JSON's terms, as MLflow records it.
+
+        Returns:
+            `name`, `digest`; `source` and `source_type` (`local` for a folder or file, `code` for
+            a function); `schema`, in the form of MLflow's own datasets; `profile`: the task, the
+            classes and each split's number of rows.
+        """
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "source": self.source,
+            "source_type": "local" if Path(self.source).is_absolute() else "code",
+            "schema": _schema(self.train),
+            "profile": {
+                "task": self.task,
+                "classes": list(self.classes),
+                "rows": {name: len(split) for name, split in splits.items()},
+            },
+        }
+
 
 def digits(*, validation_size: float, test_size: float, seed: int) -> Dataset:
-    """Load scikit-learn's 1797 handwritten digits: 8 x 8 pixels of 0 to 16, ten classes."""
+    """Load scikit-learn's 1797 handwritten digits: 8 x 8 x 1 pixels of 0 to 16, ten classes."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
-    x = data.images[..., np.newaxis].astype(np.float32)
-    y = data.target.astype(np.int64)
-    classes = tuple(str(name) for name in data.target_names)
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    train, validation, test = part(x, y, sizes=sizes, classes=classes, seed=seed)
-    return Dataset(
-        name="digits",
-        task="classification",
-        train=train,
-        validation=validation,
-        test=test,
-        classes=classes,
+    return _dataset(
+        "digits",
+        data.images[..., np.newaxis].astype(np.float32),
+        data.target.astype(np.int64),
+        classes=tuple(str(name) for name in data.target_names),
+        partition=_partition(validation_size, test_size, seed),
         source="sklearn.datasets.load_digits",
-        preprocessing=ImageScaling((8, 8, 1), max_value=16.0),
+        preprocess=lambda x: ImageScaling(x.shape[1:], max_value=16.0),
     )
 
 
@@ -98,31 +118,178 @@ def breast_cancer(*, validation_size: float, test_size: float, seed: int) -> Dat
     """Load scikit-learn's 569 tumours: 30 measurements, malignant or benign."""
     from sklearn.datasets import load_breast_cancer
 
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    return _measurements("breast_cancer", load_breast_cancer(), sizes, seed)
+    partition = _partition(validation_size, test_size, seed)
+    return _measurements("breast_cancer", load_breast_cancer(), partition)
 
 
 def wine(*, validation_size: float, test_size: float, seed: int) -> Dataset:
     """Load scikit-learn's 178 wines: 13 measurements, three cultivars."""
     from sklearn.datasets import load_wine
 
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    return _measurements("wine", load_wine(), sizes, seed)
+    partition = _partition(validation_size, test_size, seed)
+    return _measurements("wine", load_wine(), partition)
 
 
 def diabetes(*, validation_size: float, test_size: float, seed: int) -> Dataset:
     """Load scikit-learn's 442 patients: 10 raw measurements, the disease's progress (25 to 346)."""
     from sklearn.datasets import load_diabetes
 
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    return _measurements("diabetes", load_diabetes(scaled=False), sizes, seed)
+    partition = _partition(validation_size, test_size, seed)
+    return _measurements("diabetes", load_diabetes(scaled=False), partition)
 
 
-def _measurements(name: str, data: Any, sizes: Mapping[str, float], seed: int) -> Dataset:
+def mnist(*, validation_size: float, seed: int) -> Dataset:
+    """Load 70000 handwritten digits, 28 x 28 x 1, ten classes; Keras' 10000 are the test split.
+
+    This and the two loaders below need the network once, unless Keras has the files in its cache,
+    and take `validation_size` of the examples that Keras calls training data.
+
+    Raises:
+        ConnectionError: The files are not in the cache and cannot be downloaded.
+    """
+    return _downloaded("mnist", validation_size, seed)
+
+
+def fashion_mnist(*, validation_size: float, seed: int) -> Dataset:
+    """Load 70000 pieces of clothing, 28 x 28 x 1, ten classes; see `mnist`."""
+    return _downloaded("fashion_mnist", validation_size, seed)
+
+
+def cifar10(*, validation_size: float, seed: int) -> Dataset:
+    """Load 60000 photographs, 32 x 32 x 3, ten classes; see `mnist`."""
+    return _downloaded("cifar10", validation_size, seed)
+
+
+def images(
+    *,
+    path: str,
+    image_size: Sequence[int],
+    color_mode: str,
+    validation_size: float,
+    test_size: float,
+    seed: int,
+) -> Dataset:
+    """Load a folder of images with one sub-folder a class.
+
+    Args:
+        path: The folder, absolute or relative to the working directory.
+        image_size: Height and width in pixels to which every image is resized.
+        color_mode: `grayscale`, `rgb` or `rgba`.
+        validation_size: Fraction of the images to validate on.
+        test_size: Fraction of the images to test on.
+        seed: Seed of the splits.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: See `pipeline.images.read_images`.
+    """
+    partition = _partition(validation_size, test_size, seed)
+    folder = Path(str(path)).expanduser().resolve()
+    x, y, classes = read_images(folder, image_size=image_size, color_mode=color_mode)
+    return _dataset(
+        folder.name,
+        x,
+        y,
+        classes=classes,
+        partition=partition,
+        source=str(folder),
+        preprocess=lambda x: ImageScaling(x.shape[1:], max_value=255.0),
+    )
+
+
+def csv(
+    *,
+    path: str,
+    target: str,
+    task: Task | None,
+    drop: Sequence[str],
+    categorical: Sequence[str],
+    separator: str,
+    validation_size: float,
+    test_size: float,
+    seed: int,
+) -> Dataset:
+    """Load a table of numbers and categories, some of which may be missing.
+
+    Its `x` has one `(n,)` array a column: float32 with NaN where missing, or strings with "" where
+    missing. `pipeline.tables` states how they and the task are told from the table's text.
+
+    Args:
+        path: The file, absolute or relative to the working directory; UTF-8, with a header.
+        target: Name of the column to predict.
+        task: `classification`, `regression`, or None to infer it from the target.
+        drop: Names of the columns to leave out.
+        categorical: Names of the columns whose numbers are codes of categories.
+        separator: The character between two columns.
+        validation_size: Fraction of the rows to validate on.
+        test_size: Fraction of the rows to test on.
+        seed: Seed of the splits.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: See `pipeline.tables`.
+    """
+    partition = _partition(validation_size, test_size, seed)
+    file = Path(str(path)).expanduser().resolve()
+    table, column = read_table(file, target=target, drop=drop, separator=separator)
+    y, classes = targets(column, task)
+    return _dataset(
+        file.stem,
+        features(table, categorical),
+        y,
+        classes=classes,
+        partition=partition,
+        source=str(file),
+        preprocess=TableEncoding.fit,
+    )
+
+
+def _partition(validation_size: float, test_size: float, seed: int) -> Partition:
+    return Partition({"validation_size": validation_size, "test_size": test_size}, seed)
+
+
+def _measurements(name: str, data: Any, partition: Partition) -> Dataset:
     classes = tuple(str(label) for label in getattr(data, "target_names", ()))
-    x = data.data.astype(np.float32)
-    y = data.target.astype(np.int64 if classes else np.float32)
-    train, validation, test = part(x, y, sizes=sizes, classes=classes, seed=seed)
+    return _dataset(
+        name,
+        data.data.astype(np.float32),
+        data.target.astype(np.int64 if classes else np.float32),
+        classes=classes,
+        partition=partition,
+        source=f"sklearn.datasets.load_{name}",
+        preprocess=Standardization.fit,
+    )
+
+
+def _downloaded(name: str, validation_size: float, seed: int) -> Dataset:
+    partition = Partition({"validation_size": validation_size}, seed)
+    train, test = download(name)
+    return _dataset(
+        name,
+        train.x,
+        train.y,
+        classes=CLASSES[name],
+        partition=partition,
+        source=f"keras.datasets.{name}",
+        preprocess=lambda x: ImageScaling(x.shape[1:], max_value=255.0),
+        test=test,
+    )
+
+
+def _dataset(
+    name: str,
+    x: Inputs,
+    y: Array,
+    *,
+    classes: tuple[str, ...],
+    partition: Partition,
+    source: str,
+    preprocess: Callable[[Any], Preprocessing],
+    test: Split | None = None,
+) -> Dataset:
+    """Part the examples, except for a test split that is given, and measure the training ones."""
+    parts = partition.apply(x, y, classes=classes)
+    train, validation, test = parts if test is None else [*parts, test]
     return Dataset(
         name=name,
         task="classification" if classes else "regression",
@@ -130,30 +297,9 @@ def _measurements(name: str, data: Any, sizes: Mapping[str, float], seed: int) -
         validation=validation,
         test=test,
         classes=classes,
-        source=f"sklearn.datasets.load_{name}",
-        preprocessing=Standardization.fit(train.x),
+        source=source,
+        preprocessing=preprocess(train.x),
     )
-
-
-def _check_inputs(x: Inputs) -> None:
-    """Refuse what no model can learn from; NaN is how a table says that a value is missing."""
-    if isinstance(x, Mapping):
-        for name, column in x.items():
-            if column.dtype.kind == "f" and np.isinf(column).any():
-                raise ValueError(
-                    f"column {name!r} has {np.isinf(column).sum()} infinite values: "
-                    "use numbers, or leave them empty if they are missing"
-                )
-        return
-    bad = ~np.isfinite(x)
-    if bad.any():
-        rows = bad.reshape(len(x), -1).any(axis=1)
-        columns = np.flatnonzero(bad.any(axis=0)).tolist() if x.ndim == 2 else []
-        where = f", in the columns {columns} (counted from 0)" if columns else ""
-        raise ValueError(
-            f"the inputs have {bad.sum()} NaN or infinite values in {rows.sum()} examples{where}: "
-            "all must be finite numbers"
-        )
 
 
 def _check_targets(y: Array, task: Task, classes: tuple[str, ...]) -> None:
@@ -177,8 +323,40 @@ def _digest(dataset: Dataset) -> str:
     """Hash everything that a model or its evaluation can see, the same on every machine."""
     digest = hashlib.sha256(repr((dataset.task, dataset.classes)).encode())
     for split in (dataset.train, dataset.validation, dataset.test):
-        columns = split.x.items() if isinstance(split.x, Mapping) else [("", split.x)]
+        columns = split.x.items() if isinstance(split.x, Mapping) else [("x", split.x)]
         for name, array in [*columns, ("y", split.y)]:
             digest.update(repr((name, array.dtype.str, array.shape)).encode())
-            digest.update(np.ascontiguousarray(array).data.cast("B"))
+            text = array.dtype == object
+            digest.update(
+                repr(array.tolist()).encode() if text else np.ascontiguousarray(array).data
+            )
     return digest.hexdigest()[:16]
+
+
+def _schema(split: Split) -> dict[str, Any]:
+    """Describe examples as MLflow's own datasets do, so that its UI shows it."""
+    if isinstance(split.x, Mapping):
+        return {
+            "mlflow_colspec": [
+                {
+                    "name": name,
+                    "type": "string" if column.dtype == object else "float",
+                    "required": True,
+                }
+                for name, column in split.x.items()
+            ]
+        }
+    tensors = {"features": split.x, "targets": split.y}
+    return {
+        "mlflow_tensorspec": {
+            name: json.dumps(
+                [
+                    {
+                        "type": "tensor",
+                        "tensor-spec": {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]},
+                    }
+                ]
+            )
+            for name, array in tensors.items()
+        }
+    }

@@ -1,9 +1,6 @@
 """The best model on the test split: its metrics, its file, and what shows how good it is."""
 
-import csv
-import json
 import math
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,29 +9,30 @@ from typing import Any
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
-from sklearn.metrics import (
-    classification_report,
-    confusion_matrix,
-    median_absolute_error,
-    r2_score,
-    root_mean_squared_error,
-)
 
 from pipeline.datasets import Dataset, Inputs
+from pipeline.predictions import (
+    EvaluationError,
+    predicted_classes,
+    predicted_values,
+    report_classification,
+    report_regression,
+)
+
+__all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
 MODEL_FILE = "best_model.keras"
 FOLDER = "evaluation"
 _TOLERANCE = 1e-4
 _EXAMPLE_ROWS = 5
-
-
-class EvaluationError(RuntimeError):
-    """The model's predictions on the test split cannot be reported."""
+_CHANGED = (
+    "after it was saved and loaded again; its layers must keep all their state in weights and "
+    "get_config, and must not be random at inference"
+)
 
 
 class VerificationError(RuntimeError):
-    """The model's file does not give the model back."""
+    """The model's file does not give the model back; the sentence's subject is the model."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,11 @@ class Evaluation:
     """What the test split says of a model.
 
     Attributes:
-        metrics: Metrics on the test split, named as Keras names them, without prefix.
-        score_name: The metric of `metrics` that corresponds to the objective.
+        metrics: Metrics on the test split, named as Keras names them, without prefix. A model
+            that is not compiled reports none itself: `accuracy`, or `mean_squared_error` and
+            `mean_absolute_error`.
+        score_name: The metric of `metrics` that corresponds to the objective; if there is none,
+            `loss`, or the first one of a model that is not compiled.
         model: Path of the saved model, relative to the search's folder.
         artifacts: Paths of the reports, plots and input example, relative to the search's folder.
     """
@@ -63,7 +64,7 @@ def evaluate(
     there.
 
     Args:
-        model: A compiled model.
+        model: A trained model; not compiled if its hypermodel trains it with a loop of its own.
         dataset: The data; only the test split and the classes are used.
         directory: The search's folder; `best_model.keras` and `evaluation/` are written there.
         objective: The search's objective, for example `val_loss`.
@@ -81,214 +82,31 @@ def evaluate(
         ...          batch_size=32).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    # Testing also builds a subclassed model that was never called, so that it can be saved.
-    metrics = _test(model, dataset, batch_size)
+    # Predicting also builds a subclassed model that was never called, so that it can be saved.
     predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
     _check_finite(predictions)
-    _save_verified(model, metrics, dataset, directory, batch_size)
+    metrics = _test(model, dataset, batch_size) if model.compiled else {}
+    _save_verified(model, metrics, predictions, dataset, directory, batch_size)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(dataset.test.x, folder / "input_example.npz")
-    names = ["input_example.npz"]
+    true = dataset.test.y
     if dataset.task == "classification":
         predicted = predicted_classes(predictions, model.loss, len(dataset.classes))
-        names += report_classification(dataset.test.y, predicted, dataset.classes, folder)
+        metrics = metrics or {"accuracy": float(np.mean(predicted == true))}
+        files = report_classification(true, predicted, dataset.classes, folder)
     else:
-        names += report_regression(dataset.test.y, predicted_values(predictions), folder)
-    score_name = objective.removeprefix("val_")
+        predicted = predicted_values(predictions)
+        errors = predicted - true
+        plain = {"mean_squared_error": errors**2, "mean_absolute_error": np.abs(errors)}
+        metrics = metrics or {name: float(np.mean(values)) for name, values in plain.items()}
+        files = report_regression(true, predicted, folder)
     return Evaluation(
         metrics=metrics,
-        score_name=score_name if score_name in metrics else "loss",
+        score_name=_score_name(objective, metrics),
         model=MODEL_FILE,
-        artifacts=[f"{FOLDER}/{name}" for name in names],
+        artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *files)],
     )
-
-
-def predicted_classes(predictions: Any, loss: Any, classes: int) -> np.ndarray:
-    """Return the class that the model predicts for each row.
-
-    One value a class, probability or logit: the class with the largest. A single value a row, for
-    two classes: class 1 if its probability is above 0.5, or its logit above 0 when the model's
-    loss has `from_logits=True`.
-
-    Args:
-        predictions: What `model.predict` returned.
-        loss: The model's loss, as given to `compile`.
-        classes: How many classes the dataset has, at least 2.
-
-    Returns:
-        Class indices, shape (rows,).
-
-    Raises:
-        EvaluationError: The predictions are neither.
-    """
-    array = _array(predictions)
-    if array.ndim == 2 and array.shape[1] == classes:
-        return np.argmax(array, axis=1)
-    if classes == 2 and (array.ndim == 1 or array.shape[1:] == (1,)):
-        values = array.reshape(-1)
-        if getattr(loss, "from_logits", False):
-            return (values > 0).astype(int)
-        if values.min() < 0 or values.max() > 1:
-            raise EvaluationError(
-                f"The model's single output lies between {values.min():g} and {values.max():g}; a "
-                "probability (0 to 1) or a loss with from_logits=True is needed to report classes."
-            )
-        return (values > 0.5).astype(int)
-    single = " or (rows, 1)" if classes == 2 else ""
-    raise EvaluationError(
-        f"The model's predictions have the shape {array.shape}; a dataset of {classes} classes "
-        f"needs (rows, {classes}){single}."
-    )
-
-
-def predicted_values(predictions: Any) -> np.ndarray:
-    """Return the number that the model predicts for each row.
-
-    Args:
-        predictions: What `model.predict` returned.
-
-    Returns:
-        Numbers, shape (rows,).
-
-    Raises:
-        EvaluationError: There is not one number a row.
-    """
-    array = _array(predictions)
-    if array.ndim == 1 or array.shape[1:] == (1,):
-        return array.reshape(-1)
-    raise EvaluationError(
-        f"The model's predictions have the shape {array.shape}; regression needs (rows, 1)."
-    )
-
-
-def report_classification(
-    true: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], folder: Path
-) -> list[str]:
-    """Write the classification report and the confusion matrix.
-
-    Args:
-        true: Class indices, shape (rows,).
-        predicted: Class indices, shape (rows,).
-        classes: The classes' names.
-        folder: Where to write.
-
-    Returns:
-        The names of the files.
-    """
-    labels = list(range(len(classes)))
-    options = {"labels": labels, "target_names": list(classes), "zero_division": 0}
-    text = classification_report(true, predicted, digits=4, **options)
-    (folder / "classification_report.txt").write_text(text, encoding="utf-8")
-    report = classification_report(true, predicted, output_dict=True, **options)
-    _write_json(folder / "classification_report.json", report)
-    matrix = confusion_matrix(true, predicted, labels=labels)
-    with (folder / "confusion_matrix.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["true / predicted", *classes])
-        writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    draw_confusion_matrix(matrix, classes).savefig(folder / "confusion_matrix.png")
-    return [
-        "classification_report.txt",
-        "classification_report.json",
-        "confusion_matrix.csv",
-        "confusion_matrix.png",
-    ]
-
-
-def report_regression(true: np.ndarray, predicted: np.ndarray, folder: Path) -> list[str]:
-    """Write the errors and the plot of predicted against true values.
-
-    Args:
-        true: Numbers, shape (rows,).
-        predicted: Numbers, shape (rows,).
-        folder: Where to write.
-
-    Returns:
-        The names of the files.
-    """
-    errors = {
-        "rmse": float(root_mean_squared_error(true, predicted)),
-        "mae": float(np.mean(np.abs(true - predicted))),
-        # R² compares with the variance of the true values; one row has none.
-        "r2": float(r2_score(true, predicted)) if len(true) > 1 else None,
-        "median_absolute_error": float(median_absolute_error(true, predicted)),
-    }
-    _write_json(folder / "errors.json", errors)
-    draw_predicted_against_true(true, predicted, errors).savefig(folder / "predicted_vs_true.png")
-    return ["errors.json", "predicted_vs_true.png"]
-
-
-def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
-    """Draw a confusion matrix, coloured by the share of each true class.
-
-    Args:
-        matrix: Counts, shape (classes, classes); rows are the true classes.
-        classes: The classes' names; readable up to about 100.
-
-    Returns:
-        The figure.
-    """
-    count = len(classes)
-    size = min(3.0 + 0.4 * count, 22.0)
-    cell = size * 72 / count
-    figure = Figure(figsize=(size + 2.5, size + 1.5), layout="constrained")
-    axes = figure.subplots()
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    names = [name if len(name) <= 20 else name[:19] + "…" for name in classes]
-    font = min(10.0, 0.7 * cell)
-    wide = max(map(len, names)) * 0.6 * font > cell
-    axes.set_xticks(range(count), names, fontsize=font, rotation=90 if wide else 0)
-    axes.set_yticks(range(count), names, fontsize=font)
-    axes.set(xlabel="predicted", ylabel="true", title="Confusion matrix of the test split")
-    digits = len(str(matrix.max()))
-    for row, column in np.argwhere(matrix):
-        axes.text(
-            column,
-            row,
-            str(matrix[row, column]),
-            ha="center",
-            va="center",
-            fontsize=min(10.0, 1.3 * cell / max(digits, 2)),
-            color="white" if share[row, column] > 0.5 else "black",
-        )
-    return figure
-
-
-def draw_predicted_against_true(
-    true: np.ndarray, predicted: np.ndarray, errors: Mapping[str, float | None]
-) -> Figure:
-    """Draw each row's predicted value against its true one.
-
-    Args:
-        true: Numbers, shape (rows,).
-        predicted: Numbers, shape (rows,).
-        errors: `rmse` and `r2`, which the title states.
-
-    Returns:
-        The figure.
-    """
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
-    margin = 0.03 * (high - low or 1.0)
-    limits = (low - margin, high + margin)
-    axes.plot(limits, limits, color="0.6", linewidth=1, label="perfect prediction")
-    opacity = float(np.clip(300 / len(true), 0.1, 0.7))
-    axes.scatter(true, predicted, s=16, alpha=opacity, linewidths=0)
-    r2 = "" if errors["r2"] is None else f", R² {errors['r2']:.3g}"
-    axes.set(
-        xlabel="true",
-        ylabel="predicted",
-        title=f"Test split: RMSE {errors['rmse']:.4g}{r2}",
-        xlim=limits,
-        ylim=limits,
-        aspect="equal",
-    )
-    axes.legend()
-    return figure
 
 
 def write_input_example(x: Inputs, path: Path) -> None:
@@ -297,7 +115,8 @@ def write_input_example(x: Inputs, path: Path) -> None:
     The archive is written entry by entry because `numpy.savez` takes no column named `file`.
 
     Args:
-        x: An array, stored as `x`; or a table, stored by column name, text as unicode arrays.
+        x: An array of two dimensions or more, stored as `x`; or a table, stored by column name,
+            text as unicode arrays.
         path: The `.npz` file.
     """
     columns = x if isinstance(x, dict) else {"x": x}
@@ -309,6 +128,11 @@ def write_input_example(x: Inputs, path: Path) -> None:
                 np.lib.format.write_array(file, values, allow_pickle=False)
 
 
+def _score_name(objective: str, metrics: Mapping[str, float]) -> str:
+    name = objective.removeprefix("val_")
+    return next((known for known in (name, "loss") if known in metrics), next(iter(metrics)))
+
+
 def _test(model: keras.Model, dataset: Dataset, batch_size: int) -> dict[str, float]:
     split = dataset.test
     results = model.evaluate(split.x, split.y, batch_size=batch_size, verbose=0, return_dict=True)
@@ -318,6 +142,7 @@ def _test(model: keras.Model, dataset: Dataset, batch_size: int) -> dict[str, fl
 def _save_verified(
     model: keras.Model,
     metrics: Mapping[str, float],
+    predictions: Any,
     dataset: Dataset,
     directory: Path,
     batch_size: int,
@@ -326,13 +151,20 @@ def _save_verified(
     temporary = directory / f"unverified_{MODEL_FILE}"
     try:
         reloaded = _save_and_load(model, temporary)
-        _compare(metrics, _test(reloaded, dataset, batch_size))
-        os.replace(temporary, directory / MODEL_FILE)
+        if metrics and reloaded.compiled:
+            _compare_metrics(metrics, _test(reloaded, dataset, batch_size))
+        else:  # Keras does not compile what has a `compile` of its own
+            again = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+            _compare_predictions(predictions, again)
+        temporary.replace(directory / MODEL_FILE)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
+    if model.optimizer is not None and not model.optimizer.built:
+        # A training loop of its own may not use it; Keras would miss its variables on loading.
+        model.optimizer.build(model.trainable_variables)
     try:
         model.save(path)
         reloaded = keras.saving.load_model(path)
@@ -341,28 +173,27 @@ def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
     except Exception as error:  # a user's get_config and from_config may raise anything
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise VerificationError(
-            f"The best model cannot be saved and loaded again ({reason}); decorate each of its own "
-            "classes and functions with @keras.saving.register_keras_serializable() and let its "
-            "classes define get_config."
+            f"it cannot be saved and loaded again ({reason}); decorate each of its own classes "
+            "and functions with @keras.saving.register_keras_serializable() and let its classes "
+            "define get_config"
         ) from error
-    if not reloaded.compiled:
-        raise VerificationError(
-            "The best model is no longer compiled when it is loaded again; a model with its own "
-            "compile method must also define get_compile_config and compile_from_config."
-        )
     return reloaded
 
 
-def _compare(expected: Mapping[str, float], received: Mapping[str, float]) -> None:
+def _compare_metrics(expected: Mapping[str, float], received: Mapping[str, float]) -> None:
     for name, value in expected.items():
         again = received.get(name, math.nan)
         both_nan = math.isnan(value) and math.isnan(again)
         if not both_nan and not math.isclose(value, again, rel_tol=_TOLERANCE, abs_tol=1e-7):
             raise VerificationError(
-                f"The best model's {name} on the test split is {value:g}, but {again:g} after it "
-                "was saved and loaded again; its layers must keep all their state in weights and "
-                "get_config, and must not be random at inference."
+                f"its {name} on the test split is {value:g}, but {again:g} {_CHANGED}"
             )
+
+
+def _compare_predictions(expected: Any, received: Any) -> None:
+    pairs = zip(keras.tree.flatten(expected), keras.tree.flatten(received), strict=True)
+    if not all(np.allclose(*pair, rtol=_TOLERANCE, atol=1e-5) for pair in pairs):
+        raise VerificationError(f"its predictions are different {_CHANGED}")
 
 
 def _check_finite(predictions: Any) -> None:
@@ -370,19 +201,6 @@ def _check_finite(predictions: Any) -> None:
         bad = int(np.sum(~np.isfinite(array).reshape(len(array), -1).all(axis=1)))
         if bad:
             raise EvaluationError(
-                f"The best model predicts NaN or infinite values for {bad} of {len(array)} rows of "
-                "the test split."
+                f"it predicts NaN or infinite values for {bad} of {len(array)} rows of the test "
+                "split"
             )
-
-
-def _array(predictions: Any) -> np.ndarray:
-    if not isinstance(predictions, np.ndarray):
-        raise EvaluationError(
-            f"The model has several outputs ({type(predictions).__name__}); the report on the "
-            "test split needs a single one."
-        )
-    return predictions
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -16,13 +16,32 @@ class Split:
     """Examples with their targets.
 
     Attributes:
-        x: Raw inputs: one array with an example a row, or for a table one `(n, 1)` array a
-            column, float32 (NaN where missing) or strings ("" where missing).
+        x: Raw inputs: one float32 array with an example a row, or for a table one `(n,)` array a
+            column, by name: float32 (NaN where missing), or Python strings ("" where missing) in
+            an object array, the only form of text that Keras takes from NumPy.
         y: `(n,)` targets: int64 class indices from 0, or float32 values for regression.
+
+    Raises:
+        ValueError: There is not one target for each input, or an input is infinite or, in an
+            array, NaN.
     """
 
     x: Inputs
     y: Array
+
+    def __post_init__(self) -> None:
+        columns = self.x if isinstance(self.x, Mapping) else {"": self.x}
+        for name, column in columns.items():
+            if len(column) != len(self.y):
+                where = f"column {name!r}" if name else "the inputs"
+                raise ValueError(f"{where} have {len(column)} rows for {len(self.y)} targets")
+            if name and column.dtype != object and np.isinf(column).any():
+                raise ValueError(
+                    f"column {name!r} has {np.isinf(column).sum()} infinite values (or beyond "
+                    "float32's 3.4e38): correct them, or leave them empty if they are missing"
+                )
+        if not isinstance(self.x, Mapping):
+            _check_finite(self.x)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -44,62 +63,85 @@ def join(first: Split, second: Split) -> Split:
     return Split(x, np.concatenate([first.y, second.y]))
 
 
-def part(
-    x: Inputs, y: Array, *, sizes: Mapping[str, float], classes: tuple[str, ...], seed: int
-) -> list[Split]:
-    """Part examples at random into a rest and one further split for each size.
+@dataclass(frozen=True)
+class Partition:
+    """How examples are parted at random into a rest and further splits.
 
-    Each class is parted by itself, so that every split has every class and its share of it, to
-    within half an example.
-
-    Args:
-        x: The inputs of all examples.
-        y: Their targets, `(n,)`.
-        sizes: Fraction of the examples, in (0, 1), by the name of the setting that holds it; the
-            sum is below 1.
-        classes: Names of the classes; empty for regression, where all examples are parted
-            together.
+    Attributes:
+        sizes: Fraction of the examples in each further split, in (0, 1), by the name of the
+            setting that states it; their sum is below 1, the rest is what is trained on.
         seed: Any integer; the same examples, sizes and seed give the same splits.
 
-    Returns:
-        The rest (the training examples), then one split for each size, in order; each example is
-        in exactly one of them. Their order inside a split is the original one.
-
     Raises:
-        ValueError: A size or the seed is no such number, or there are too few examples (of a
-            class) to put at least one in every split.
+        ValueError: A size or the seed is no such number.
 
     Example:
-        >>> rest, test = part(x, y, sizes={"test_size": 0.2}, classes=(), seed=0)
+        >>> train, test = Partition({"test_size": 0.2}, seed=0).apply(x, y, classes=("a", "b"))
     """
-    _check_sizes(sizes)
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"seed must be an integer, received {seed!r}")
-    random = np.random.default_rng([int(seed < 0), abs(seed)])
-    groups = [np.flatnonzero(y == label) for label in range(len(classes))] or [np.arange(len(y))]
-    assigned = np.zeros(len(y), dtype=np.int64)
-    for label, rows in enumerate(groups):
-        counts = [max(1, math.floor(len(rows) * size + 0.5)) for size in sizes.values()]
-        if sum(counts) >= len(rows):
-            who = f"class {classes[label]!r}" if classes else "the dataset"
-            stated = " and ".join(f"{name}={size}" for name, size in sizes.items())
+
+    sizes: Mapping[str, float]
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, size in self.sizes.items():
+            number = isinstance(size, int | float) and not isinstance(size, bool)
+            if not number or not 0 < size < 1:
+                raise ValueError(f"{name} must be a fraction between 0 and 1, received {size!r}")
+        if sum(self.sizes.values()) >= 1:
             raise ValueError(
-                f"{who} has {len(rows)} examples, too few to part with {stated}: "
-                f"each of the {len(sizes) + 1} splits needs at least one"
+                f"the sum of {self._stated()} must be below 1, or nothing is left to train on"
             )
-        shuffled = random.permutation(rows)
-        ends = np.cumsum(counts)
-        for number, end in enumerate(ends, start=1):
-            assigned[shuffled[end - counts[number - 1] : end]] = number
-    parts = [np.flatnonzero(assigned == number) for number in range(len(sizes) + 1)]
-    return [Split(take(x, rows), y[rows]) for rows in parts]
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise ValueError(f"seed must be an integer, received {self.seed!r}")
+
+    def apply(self, x: Inputs, y: Array, *, classes: tuple[str, ...]) -> list[Split]:
+        """Part examples; each class by itself, so that every split has its share of every class.
+
+        Args:
+            x: The inputs of all examples.
+            y: Their targets, `(n,)`.
+            classes: Names of the classes; empty for regression, where all are parted together.
+
+        Returns:
+            The rest, then a split for each size, in order. Each example is in exactly one, and
+            each split has, to within half an example, its share of every class, at least one;
+            inside a split the order is the original one.
+
+        Raises:
+            ValueError: There are too few examples (of a class) for one in every split.
+        """
+        random = np.random.default_rng([int(self.seed < 0), abs(self.seed)])
+        split_of = np.zeros(len(y), dtype=np.int64)
+        for label, rows in enumerate(_groups(y, classes)):
+            counts = [max(1, math.floor(len(rows) * size + 0.5)) for size in self.sizes.values()]
+            if sum(counts) >= len(rows):
+                who = f"class {classes[label]!r}" if classes else "the dataset"
+                raise ValueError(
+                    f"{who} has {len(rows)} examples, too few to part with {self._stated()}: "
+                    f"each of the {len(counts) + 1} splits needs at least one"
+                )
+            numbers = np.repeat(np.arange(1, len(counts) + 1), counts)
+            split_of[random.permutation(rows)[: len(numbers)]] = numbers
+        parts = [np.flatnonzero(split_of == number) for number in range(len(self.sizes) + 1)]
+        return [Split(take(x, rows), y[rows]) for rows in parts]
+
+    def _stated(self) -> str:
+        return " and ".join(f"{name}={size}" for name, size in self.sizes.items())
 
 
-def _check_sizes(sizes: Mapping[str, float]) -> None:
-    for name, size in sizes.items():
-        number = isinstance(size, int | float) and not isinstance(size, bool)
-        if not number or not 0 < size < 1:
-            raise ValueError(f"{name} must be a fraction above 0 and below 1, received {size!r}")
-    if sum(sizes.values()) >= 1:
-        stated = " and ".join(f"{name}={size}" for name, size in sizes.items())
-        raise ValueError(f"the sum of {stated} must be below 1, or nothing is left to train on")
+def _groups(y: Array, classes: tuple[str, ...]) -> list[Array]:
+    if not classes:
+        return [np.arange(len(y))]
+    return [np.flatnonzero(y == label) for label in range(len(classes))]
+
+
+def _check_finite(x: Array) -> None:
+    bad = ~np.isfinite(x)
+    if bad.any():
+        rows = int(bad.reshape(len(x), -1).any(axis=1).sum())
+        columns = np.flatnonzero(bad.any(axis=0)).tolist() if x.ndim == 2 else []
+        where = f", in the columns {columns} (counted from 0)" if columns else ""
+        raise ValueError(
+            f"the inputs have {bad.sum()} NaN or infinite values in {rows} of {len(x)} "
+            f"examples{where}: all must be finite numbers"
+        )

@@ -112,8 +112,22 @@ class Row:
         return self.test.get(self.test_metric)
 
 
+def forget_jobs(directory: Path) -> None:
+    """Remove the notes that an earlier sweep left in the same folder."""
+    for path in directory.glob(f"{_JOBS}/*.json"):
+        path.unlink()
+
+
+def note_job(job: Job, directory: Path) -> None:
+    """Leave a note of a job in the sweep's folder; `read_jobs` finds it, in any process."""
+    folder = directory / _JOBS
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(job), indent=2)
+    (folder / f"{job.number}.json").write_text(text, encoding="utf-8")
+
+
 def read_jobs(directory: Path) -> list[Job]:
-    """Read the jobs' notes in a sweep's folder, in the sweep's order."""
+    """Read the notes of a sweep's jobs, in the sweep's order."""
     paths = directory.glob(f"{_JOBS}/*.json")
     jobs = [Job(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     return sorted(jobs, key=lambda job: job.number)
@@ -175,6 +189,8 @@ def best_so_far(search: History) -> tuple[tuple[int, float], ...]:
         epochs += end.epochs_trained
         score = end.score
         if score is not None and (not curve or sign * score < sign * curve[-1][1]):
+            if curve and curve[-1][0] == epochs:
+                curve.pop()  # a hypermodel's own fit may show no epochs
             curve.append((epochs, score))
     if curve and curve[-1][0] < epochs:
         curve.append((epochs, curve[-1][1]))
@@ -205,9 +221,16 @@ def running_seconds(records: Iterable[Record]) -> float:
 def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
     reason = job.message or (f"ended with exit code {job.exit_code}" if job.exit_code else None)
     row = Row(
-        label, job.strategy, job.dataset, job.model, job.seed, varied, job.objective,
-        job.direction, reason=reason,
-    )  # fmt: skip
+        label=label,
+        strategy=job.strategy,
+        dataset=job.dataset,
+        model=job.model,
+        seed=job.seed,
+        varied=varied,
+        objective=job.objective,
+        direction=job.direction,
+        reason=reason,
+    )
     if job.directory is None:
         return row
     try:
@@ -240,21 +263,19 @@ def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
 
 def _labels(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
     """Return each job's unique label, and the varied overrides that no column of its own shows."""
-    shown = [
-        name for name in ("dataset", "model", "seed") if len({getattr(j, name) for j in jobs}) > 1
-    ]
+    columns = ("dataset", "model", "seed")
+    shown = [name for name in columns if len({getattr(job, name) for job in jobs}) > 1]
     counts = Counter(override for job in jobs for override in job.overrides)
     result = []
     for job in jobs:
         varied = tuple(
             override
             for override in job.overrides
-            if counts[override] < len(jobs) and override.partition("=")[0] not in (*_GROUPS, "seed")
+            if counts[override] < len(jobs)
+            and override.partition("=")[0] not in ("strategy", *columns)
         )
         parts = [job.strategy or f"job {job.number}"]
-        parts += [
-            f"seed {job.seed}" if name == "seed" else str(getattr(job, name)) for name in shown
-        ]
+        parts += [("seed " if name == "seed" else "") + str(getattr(job, name)) for name in shown]
         result.append((" ".join([*parts, *varied]), varied))
     repeated = Counter(label for label, _ in result)
     return [
@@ -266,5 +287,3 @@ def _labels(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
 def _rank_key(row: Row) -> tuple[float, int]:
     assert row.best_score is not None
     return (-row.best_score if row.direction == "max" else row.best_score, row.epochs_trained)
-
-

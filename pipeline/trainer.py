@@ -45,7 +45,7 @@ class Weights:
         optimizer = model.optimizer.variables if model.optimizer is not None else ()
         return cls(
             tuple(np.array(value) for value in model.get_weights()),
-            tuple(np.array(keras.ops.convert_to_numpy(variable)) for variable in optimizer),
+            tuple(np.array(variable.numpy()) for variable in optimizer),
         )
 
     @classmethod

@@ -1,0 +1,16 @@
+"""The oracles: KerasTuner's, made durable and correct."""
+
+from pipeline.strategies.bayesian_optimization import BayesianOptimization
+from pipeline.strategies.grid_search import GridSearch
+from pipeline.strategies.hyperband import Hyperband
+from pipeline.strategies.oracle import Oracle, RestoredTrial
+from pipeline.strategies.random_search import RandomSearch
+
+__all__ = [
+    "BayesianOptimization",
+    "GridSearch",
+    "Hyperband",
+    "Oracle",
+    "RandomSearch",
+    "RestoredTrial",
+]

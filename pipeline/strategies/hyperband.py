@@ -1,0 +1,194 @@
+"""Hyperband."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras_tuner
+
+from pipeline.strategies.grids import Values, key
+from pipeline.strategies.oracle import Oracle, check_whole_number
+
+
+class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
+    """Trains many configurations briefly, the best of them longer, one bracket after the other.
+
+    Sizes and epochs of brackets and rounds are KerasTuner's (Li et al., "Hyperband", JMLR 18,
+    2018). A round starts when the one before has ended, and takes its best COMPLETED trials. In
+    KerasTuner's own, failures cancel promotions and a space smaller than a bracket ends the
+    search; here failures only shorten the list to choose from, and a bracket that has every
+    configuration of the space goes on with those. A configuration enters a bracket once, and a
+    later bracket prefers new ones.
+
+    Values of a trial beside its hyperparameters, as in KerasTuner: `tuner/epochs` and
+    `tuner/initial_epoch` (absolute epochs it ends before and starts at), `tuner/bracket`,
+    `tuner/round`, and `tuner/trial_id` of the trial it continues.
+
+    Args:
+        objective: The metric to optimise.
+        hyperparameters: The search space.
+        seed: Any integer; neighbouring seeds give unrelated values.
+        max_epochs: Epochs of the longest trainings, at least 1.
+        factor: How many times fewer trials a round has than the one before, and how many times
+            more epochs they train; at least 2.
+        hyperband_iterations: How often to go through all brackets, at least 1.
+        max_attempts: How often a trial is tried before it is FAILED, at least 1.
+
+    Raises:
+        TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
+        ValueError: An argument is out of range, or `epochs` is a hyperparameter.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: keras_tuner.Objective,
+        hyperparameters: keras_tuner.HyperParameters,
+        seed: int,
+        max_epochs: int,
+        factor: int = 3,
+        hyperband_iterations: int = 1,
+        max_attempts: int = 1,
+    ) -> None:
+        check_whole_number("max_epochs", max_epochs, 1)
+        check_whole_number("factor", factor, 2)
+        check_whole_number("hyperband_iterations", hyperband_iterations, 1)
+        if any(hp.name == "epochs" for hp in hyperparameters.space):
+            raise ValueError(
+                "Hyperband decides how many epochs each trial trains, so epochs cannot be a "
+                "hyperparameter"
+            )
+        super().__init__(
+            objective=objective,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            max_attempts=max_attempts,
+            max_epochs=max_epochs,
+            factor=factor,
+            hyperband_iterations=hyperband_iterations,
+        )
+        self._iterations = hyperband_iterations
+        self._current_iteration = 0
+        self._current_bracket: int = self._get_num_brackets() - 1
+        self._rounds: list[list[str]] = [[]]  # trials of the current bracket, round by round
+
+    @property
+    def total_trials(self) -> int:
+        """Trials that will be run in all if none fails, as far as the space is known."""
+        return self._iterations * sum(trials for trials, _ in self._plan())
+
+    def total_epochs(self, epochs: int) -> int:  # noqa: ARG002
+        """Return how many epochs all trials train at most, one execution each.
+
+        Args:
+            epochs: Not used: the rounds decide.
+
+        Returns:
+            The number.
+        """
+        return self._iterations * sum(trials * length for trials, length in self._plan())
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """Return the values of the next trial, or that there is none."""
+        bracket, current = self._current_bracket, self._rounds[-1]
+        round_number = len(self._rounds) - 1
+        if round_number == 0 and len(current) < self._get_size(bracket, 0):
+            values = self._fresh_values(bracket, current)
+            if values is not None:
+                return self._answer(values)
+        elif round_number > 0:
+            promoted = self._promoted(round_number)
+            if len(current) < len(promoted):
+                return self._answer(self._continued(promoted[len(current)], round_number))
+        if any(self.trials[trial].status not in ("COMPLETED", "FAILED") for trial in current):
+            return self._answer(None)
+        if round_number + 1 < self._get_num_rounds(bracket):
+            promoted = self._promoted(round_number + 1)
+            if promoted:
+                return self._answer(self._continued(promoted[0], round_number + 1))
+        if bracket == 0 and self._current_iteration + 1 == self._iterations:
+            return self._answer(None)
+        following = (bracket or self._get_num_brackets()) - 1
+        return self._answer(self._fresh_values(following, []))
+
+    def _start(self, trial: Any) -> None:
+        """Enter a trial among the others, and in the round that its values name."""
+        super()._start(trial)
+        values = trial.hyperparameters.values
+        bracket, round_number = values["tuner/bracket"], values["tuner/round"]
+        if round_number == 0 and self._opens_bracket(bracket, values):
+            self._current_iteration += bracket >= self._current_bracket
+            self._current_bracket = bracket
+            self._rounds = [[]]
+        if round_number == len(self._rounds):
+            self._rounds.append([])
+        self._rounds[round_number].append(trial.trial_id)
+
+    def _opens_bracket(self, bracket: int, values: Values) -> bool:
+        """Return whether a trial of round 0 belongs to the next bracket, not to the current one.
+
+        If there is only one bracket, its number does not tell.
+        """
+        first = self._rounds[0]
+        return (
+            bracket != self._current_bracket
+            or len(self._rounds) > 1
+            or len(first) >= self._get_size(bracket, 0)
+            or key(values) in self._keys(first)
+        )
+
+    def _fresh_values(self, bracket: int, first_round: list[str]) -> Values | None:
+        """Return values for round 0: new to the search if possible, else new to the bracket."""
+        values = self._unseen(self._tried_so_far)
+        if values is None:
+            values = self._unseen(self._keys(first_round))
+        if values is None:
+            return None
+        return {
+            **values,
+            "tuner/epochs": self._get_epochs(bracket, 0),
+            "tuner/initial_epoch": 0,
+            "tuner/bracket": bracket,
+            "tuner/round": 0,
+        }
+
+    def _continued(self, parent: Any, round_number: int) -> Values:
+        """Return the values under which a trial goes on into a round."""
+        bracket = self._current_bracket
+        return {
+            **parent.hyperparameters.values,
+            "tuner/trial_id": parent.trial_id,
+            "tuner/epochs": self._get_epochs(bracket, round_number),
+            "tuner/initial_epoch": self._get_epochs(bracket, round_number - 1),
+            "tuner/bracket": bracket,
+            "tuner/round": round_number,
+        }
+
+    def _promoted(self, round_number: int) -> list[Any]:
+        """Return the trials of the round before that go on into a round, best first."""
+        before = [self.trials[trial] for trial in self._rounds[round_number - 1]]
+        completed = [trial for trial in before if trial.status == "COMPLETED"]
+        started = len(self._rounds[0])
+        places = self._places(self._current_bracket, round_number, started)
+        return self._ranked(completed)[:places]
+
+    def _places(self, bracket: int, round_number: int, started: int) -> int:
+        """Return how many trials a round takes of those that the bracket started with."""
+        share = math.ceil(started / self.factor**round_number)
+        return int(min(self._get_size(bracket, round_number), share))
+
+    def _plan(self) -> Iterator[tuple[int, int]]:
+        """Yield trials and epochs of each round of each bracket, if no trial fails."""
+        available = self._space_size()
+        for bracket in range(self._get_num_brackets()):
+            started = self._get_size(bracket, 0)
+            if available is not None:
+                started = min(started, available)
+            trained = 0
+            for round_number in range(self._get_num_rounds(bracket)):
+                epochs = self._get_epochs(bracket, round_number)
+                yield self._places(bracket, round_number, started), epochs - trained
+                trained = epochs
+
+    def _keys(self, trials: list[str]) -> set[str]:
+        return {key(self.trials[trial].hyperparameters.values) for trial in trials}

@@ -1,0 +1,48 @@
+"""Random search."""
+
+from typing import Any
+
+import keras_tuner
+
+from pipeline.strategies.oracle import Oracle, check_whole_number
+
+
+class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
+    """Proposes random values, no combination twice, until the budget or the space is exhausted.
+
+    KerasTuner's own stops after 21 draws in a row that it has seen; this one finds the last
+    combination of a finite space.
+
+    Args:
+        objective: The metric to optimise.
+        hyperparameters: The search space.
+        seed: Any integer; neighbouring seeds give unrelated values.
+        max_trials: Trials to run, at least 1.
+        max_attempts: How often a trial is tried before it is FAILED, at least 1.
+
+    Raises:
+        TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
+        ValueError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: keras_tuner.Objective,
+        hyperparameters: keras_tuner.HyperParameters,
+        seed: int,
+        max_trials: int,
+        max_attempts: int = 1,
+    ) -> None:
+        check_whole_number("max_trials", max_trials, 1)
+        super().__init__(
+            objective=objective,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            max_attempts=max_attempts,
+            max_trials=max_trials,
+        )
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """Return the values of the next trial, or that there is none."""
+        return self._answer(self._unseen(self._tried_so_far))

@@ -1,0 +1,290 @@
+"""The best model's test: metrics, reports, and a file that gives the model back."""
+
+import csv
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.datasets import Dataset, Split, diabetes, wine
+from pipeline.evaluation import EvaluationError, VerificationError, evaluate
+from pipeline.predictions import (
+    draw_confusion_matrix,
+    predicted_classes,
+    predicted_values,
+    report_regression,
+)
+from pipeline.preprocessing import Standardization
+
+SIZES = {"validation_size": 0.2, "test_size": 0.2, "seed": 0}
+
+
+def make_dataset(x, y, classes=()) -> Dataset:
+    """A dataset whose splits are all the same rows."""
+    split = Split(x, y)
+    return Dataset(
+        name="made",
+        task="classification" if classes else "regression",
+        train=split,
+        validation=split,
+        test=split,
+        classes=classes,
+        source="made",
+        preprocessing=Standardization.fit(np.zeros((2, 1))),
+    )
+
+
+@pytest.fixture(scope="module")
+def two_classes() -> Dataset:
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    return make_dataset(x, (x[:, 0] > 0).astype(np.int64), ("no", "yes"))
+
+
+@pytest.fixture(scope="module")
+def line() -> Dataset:
+    x = np.linspace(-1, 1, 30, dtype=np.float32)[:, np.newaxis]
+    return make_dataset(x, 3 * x[:, 0] + 1)
+
+
+def make_model(features: int, units: int, activation=None, **compile_arguments) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((features,)), keras.layers.Dense(units, activation=activation)]
+    )
+    model.compile(**compile_arguments)
+    return model
+
+
+def softmax_model(features: int, classes: int) -> keras.Model:
+    return make_model(
+        features,
+        classes,
+        "softmax",
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+
+
+def run(model, dataset, directory, objective="val_loss"):
+    return evaluate(model, dataset, directory, objective=objective, batch_size=16)
+
+
+def test_three_classes(tmp_path):
+    dataset = wine(**SIZES)
+    model = softmax_model(13, 3)
+    result = run(model, dataset, tmp_path, "val_accuracy")
+    expected = model.evaluate(dataset.test.x, dataset.test.y, verbose=0, return_dict=True)
+    assert result.metrics == pytest.approx(expected)
+    assert result.score_name == "accuracy"
+    assert result.model == "best_model.keras"
+    assert {path.name for path in tmp_path.iterdir()} == {"best_model.keras", "evaluation"}
+    assert sorted(result.artifacts) == sorted(
+        str(path.relative_to(tmp_path)) for path in (tmp_path / "evaluation").iterdir()
+    )
+    report = json.loads((tmp_path / "evaluation/classification_report.json").read_text())
+    assert report["accuracy"] == pytest.approx(result.metrics["accuracy"])
+    assert set(dataset.classes) < report.keys()
+    assert "class_2" in (tmp_path / "evaluation/classification_report.txt").read_text()
+    with (tmp_path / "evaluation/confusion_matrix.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["true / predicted", *dataset.classes]
+    counts = np.array([row[1:] for row in rows[1:]], dtype=int)
+    assert counts.sum() == len(dataset.test)
+    assert counts.trace() / counts.sum() == pytest.approx(result.metrics["accuracy"])
+    reloaded = keras.saving.load_model(tmp_path / result.model)
+    again = reloaded.evaluate(dataset.test.x, dataset.test.y, verbose=0, return_dict=True)
+    assert again == pytest.approx(expected)
+
+
+def test_single_sigmoid_output(two_classes, tmp_path):
+    model = make_model(3, 1, "sigmoid", loss="binary_crossentropy", metrics=["accuracy"])
+    model.set_weights([np.array([[5.0], [0], [0]]), np.zeros(1)])
+    result = run(model, two_classes, tmp_path, "val_auc")
+    assert result.metrics["accuracy"] == 1
+    assert result.score_name == "loss"
+    matrix = (tmp_path / "evaluation/confusion_matrix.csv").read_text().splitlines()
+    no = int((two_classes.test.y == 0).sum())
+    assert matrix[1:] == [f"no,{no},0", f"yes,0,{len(two_classes.test) - no}"]
+
+
+def test_regression(tmp_path):
+    dataset = diabetes(**SIZES)
+    model = make_model(10, 1, loss="mse", metrics=["mae"])
+    result = run(model, dataset, tmp_path)
+    errors = json.loads((tmp_path / "evaluation/errors.json").read_text())
+    assert errors.keys() == {"rmse", "mae", "r2", "median_absolute_error"}
+    assert errors["rmse"] ** 2 == pytest.approx(result.metrics["loss"], rel=1e-4)
+    assert errors["mae"] == pytest.approx(result.metrics["mae"], rel=1e-4)
+    assert (tmp_path / "evaluation/predicted_vs_true.png").stat().st_size > 5000
+    assert (result.score_name, len(result.artifacts)) == ("loss", 3)
+    with np.load(tmp_path / "evaluation/input_example.npz", allow_pickle=False) as example:
+        np.testing.assert_array_equal(example["x"], dataset.test.x[:5])
+
+
+def test_table_with_text(tmp_path):
+    x = {
+        "colour": np.array(["red", "", "blue", "red", "blue", "green"], dtype=object),
+        "file": np.array([1, 2, math.nan, 4, 5, 6], dtype=np.float32),
+    }
+    dataset = make_dataset(x, np.array([0, 1, 0, 1, 0, 1]), ("a", "b"))
+    colour = keras.Input((), name="colour", dtype="string")
+    number = keras.Input((), name="file")
+    lookup = keras.layers.StringLookup(vocabulary=["red", "blue"], output_mode="one_hot")
+    known = keras.ops.where(keras.ops.isnan(number), 0.0, number)
+    features = keras.ops.concatenate([lookup(colour), known[:, None]], axis=-1)
+    outputs = keras.layers.Dense(2, activation="softmax")(features)
+    model = keras.Model({"colour": colour, "file": number}, outputs)
+    model.compile(loss="sparse_categorical_crossentropy")
+    result = run(model, dataset, tmp_path)
+    assert result.metrics.keys() == {"loss"}
+    with np.load(tmp_path / "evaluation/input_example.npz", allow_pickle=False) as example:
+        assert example.files == ["colour", "file"]
+        assert example["colour"].tolist() == ["red", "", "blue", "red", "blue"]
+        np.testing.assert_array_equal(example["file"], x["file"][:5])
+
+
+@keras.saving.register_keras_serializable("test_evaluation")
+class Registered(keras.Model):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = keras.layers.Dense(units, activation="softmax")
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class Unregistered(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2, activation="softmax")
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+class WithoutConfig(Unregistered):
+    def __init__(self, extra):
+        super().__init__()
+        self.extra = extra
+
+
+def test_subclassed_model_that_was_never_called(two_classes, tmp_path):
+    model = Registered(2)
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    result = run(model, two_classes, tmp_path, "val_accuracy")
+    assert result.score_name == "accuracy"
+    assert (tmp_path / "best_model.keras").exists()
+
+
+def test_model_with_a_training_loop_of_its_own_is_not_compiled(two_classes, line, tmp_path):
+    model = softmax_model(3, 2)
+    accuracy = model.evaluate(two_classes.test.x, two_classes.test.y, verbose=0)[1]
+    result = run(keras.Model(model.inputs, model.outputs), two_classes, tmp_path)
+    assert result.metrics == {"accuracy": pytest.approx(accuracy)}
+    assert result.score_name == "accuracy"
+    loose = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    result = run(loose, line, tmp_path)
+    assert result.metrics.keys() == {"mean_squared_error", "mean_absolute_error"}
+    assert result.score_name == "mean_squared_error"
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (Unregistered, "Could not locate class 'Unregistered'"),
+        (lambda: WithoutConfig(object()), ""),
+    ],
+    ids=["not registered", "no get_config"],
+)
+def test_model_that_cannot_be_saved_or_loaded(two_classes, tmp_path, model, reason):
+    made = model()
+    made.compile(loss="sparse_categorical_crossentropy")
+    with pytest.raises(VerificationError, match="register_keras_serializable") as raised:
+        run(made, two_classes, tmp_path)
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@keras.saving.register_keras_serializable("test_evaluation")
+class Forgetful(keras.layers.Layer):
+    """Keeps a state that neither weights nor get_config hold."""
+
+    factor = 1.0
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_model_that_changes_when_reloaded(line, tmp_path, compiled):
+    layer = Forgetful()
+    layer.factor = 2.0
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), layer])
+    if compiled:
+        model.compile(loss="mse")
+    with pytest.raises(VerificationError, match="after it was saved and loaded again"):
+        run(model, line, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_predictions(line, tmp_path):
+    model = make_model(1, 1, loss="mse")
+    model.set_weights([np.array([[np.nan]]), np.zeros(1)])
+    with pytest.raises(EvaluationError, match="NaN or infinite values for 30 of 30 rows"):
+        run(model, line, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_model_stays_when_its_predictions_cannot_be_reported(two_classes, tmp_path):
+    model = softmax_model(3, 4)
+    with pytest.raises(EvaluationError, match=r"shape \(40, 4\).*2 classes needs \(rows, 2\) or"):
+        run(model, two_classes, tmp_path)
+    assert (tmp_path / "best_model.keras").exists()
+
+
+def test_several_outputs(two_classes, tmp_path):
+    single = softmax_model(3, 2)
+    model = keras.Model(single.inputs, {"first": single.outputs[0], "second": single.outputs[0]})
+    with pytest.raises(EvaluationError, match=r"several outputs \(dict\)"):
+        run(model, two_classes, tmp_path)
+
+
+def test_predicted_classes():
+    crossentropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    one = np.array([[0.2], [0.7], [0.5]])
+    assert predicted_classes(one, "binary_crossentropy", 2).tolist() == [0, 1, 0]
+    assert predicted_classes(one.reshape(-1), None, 2).tolist() == [0, 1, 0]
+    assert predicted_classes(4 * one - 2, crossentropy, 2).tolist() == [0, 1, 0]
+    assert predicted_classes(np.array([[-3, 5.0], [9, 5]]), None, 2).tolist() == [1, 0]
+    with pytest.raises(EvaluationError, match="between -1.2 and 0.8"):
+        predicted_classes(4 * one - 2, "hinge", 2)
+    with pytest.raises(EvaluationError, match=r"3 classes needs \(rows, 3\)$"):
+        predicted_classes(one, None, 3)
+
+
+def test_predicted_values():
+    assert predicted_values(np.array([[1.5], [2]])).tolist() == [1.5, 2]
+    with pytest.raises(EvaluationError, match=r"shape \(1, 2\); regression needs \(rows, 1\)"):
+        predicted_values(np.array([[1.5, 2]]))
+
+
+def test_one_row_has_no_r2(tmp_path):
+    report_regression(np.array([1.0]), np.array([2.0]), tmp_path)
+    assert json.loads((tmp_path / "errors.json").read_text())["r2"] is None
+
+
+@pytest.mark.parametrize("count", [2, 10, 100])
+def test_confusion_matrix_is_drawn(count, tmp_path):
+    rng = np.random.default_rng(0)
+    matrix = rng.poisson(0.3, (count, count)) + np.diag(rng.integers(20, 90, count))
+    figure = draw_confusion_matrix(matrix, tuple(f"class number {i}" for i in range(count)))
+    figure.savefig(tmp_path / "matrix.png")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert sum(map(int, texts)) == matrix.sum()

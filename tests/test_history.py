@@ -1,0 +1,141 @@
+"""The journal: what is written is what is read, whatever kills the writer."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from records import epoch_end, search_begin, trial_begin, trial_end, write
+
+from pipeline.callbacks import EvaluationEnd, SearchEnd, Status
+from pipeline.history import (
+    FILE_NAME,
+    JournalError,
+    decode,
+    encode,
+    fold,
+    follow,
+    read,
+)
+
+
+RECORDS = (
+    search_begin(),
+    trial_begin(),
+    epoch_end(epoch=0),
+    epoch_end(epoch=1, val_loss=0.25, loss=0.1),
+    trial_end(),
+    SearchEnd(Status.COMPLETED, "0000", None, 5.0),
+    EvaluationEnd("0000", False, 2, {"loss": 0.4}, "loss", "best_model.keras", ["a.png"], 6.0),
+)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_every_record_survives_the_journal(record):
+    assert decode(encode(record)) == record
+
+
+def test_non_finite_numbers_are_valid_json_and_come_back():
+    record = epoch_end(a=math.nan, b=math.inf, c=-math.inf)
+    line = encode(record)
+    json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    logs = decode(line).logs
+    assert math.isnan(logs["a"])
+    assert (logs["b"], logs["c"]) == (math.inf, -math.inf)
+
+
+def test_read_gathers_the_trials(tmp_path):
+    write(tmp_path, *RECORDS, trial_begin("0001"), trial_end("0001", score=0.1))
+    history = read(tmp_path)
+    assert [attempt.begin.trial for attempt in history.attempts] == ["0000", "0001"]
+    assert [epoch.epoch for epoch in history.attempts[0].epochs] == [0, 1]
+    assert [attempt.begin.trial for attempt in history.ranked()] == ["0001", "0000"]
+    assert history.finished
+
+
+def test_ranked_respects_the_direction_and_leaves_failures_out():
+    records = [search_begin(direction="max")]
+    for index, score in enumerate([0.2, 0.9, 0.5]):
+        records += [trial_begin(f"{index}"), trial_end(f"{index}", score)]
+    records += [trial_begin("3"), trial_end("3", status=Status.FAILED)]
+    assert [attempt.begin.trial for attempt in fold(records).ranked()] == ["1", "2", "0"]
+
+
+def test_a_torn_last_line_is_tolerated_and_cut_off(tmp_path):
+    write(tmp_path, *RECORDS[:3])
+    path = tmp_path / FILE_NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"kind":"epoch_end","tri')
+    assert len(list(follow(tmp_path))) == 3
+    write(tmp_path, epoch_end(epoch=1))
+    assert path.read_bytes().startswith(whole + b'{"kind":"epoch_end","trial":"0000"')
+    assert len(list(follow(tmp_path))) == 4
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b'{"kind":"other"}\n', b"\xff\xfe\n", b"[1]\n"])
+def test_a_line_that_is_no_record_is_one_sentence(tmp_path, line):
+    write(tmp_path, search_begin())
+    with (tmp_path / FILE_NAME).open("ab") as file:
+        file.write(line)
+    with pytest.raises(JournalError, match="holds a line that is no record"):
+        read(tmp_path)
+
+
+def test_follow_goes_on_where_it_stopped(tmp_path):
+    write(tmp_path, *RECORDS[:2])
+    offset = list(follow(tmp_path))[-1][0]
+    write(tmp_path, *RECORDS[2:4])
+    assert [record for _, record in follow(tmp_path, offset)] == list(RECORDS[2:4])
+
+
+def test_a_repeated_attempt_starts_over():
+    """A trial that was running when its process died runs again under the same attempt."""
+    history = fold([*RECORDS[:3], search_begin(), trial_begin(), epoch_end(epoch=0)])
+    assert len(history.attempts) == 1
+    assert len(history.attempts[0].epochs) == 1
+
+
+def test_a_search_continues_after_its_interruption():
+    interrupted = SearchEnd(Status.INTERRUPTED, None, "interrupted", 5.0)
+    assert not fold([search_begin(), interrupted]).finished
+    assert fold([search_begin(), interrupted, search_begin()]).end is None
+    untested = SearchEnd(Status.COMPLETED, "0000", None, 5.0)
+    assert not fold([search_begin(), untested]).finished
+    assert fold([search_begin(), SearchEnd(Status.FAILED, None, "none", 5.0)]).finished
+
+
+def test_best_execution():
+    epochs = [
+        epoch_end(execution=0, val_loss=0.3),
+        epoch_end(execution=1, val_loss=math.nan),
+        epoch_end(execution=1, epoch=1, val_loss=0.2),
+    ]
+    attempt = fold([search_begin(), trial_begin(), *epochs]).attempts[0]
+    assert attempt.best_execution("val_loss", "min") == 1
+    assert attempt.best_execution("val_loss", "max") == 0
+    assert attempt.best_execution("other", "min") == 0
+
+
+def test_an_empty_journal_tells_of_no_search(tmp_path):
+    (tmp_path / FILE_NAME).touch()
+    with pytest.raises(JournalError, match="no search"):
+        read(tmp_path)
+
+
+def test_a_killed_process_loses_nothing_it_reported(tmp_path):
+    program = (
+        "import os, signal, sys; sys.path.insert(0, 'tests')\n"
+        "from pathlib import Path\n"
+        "from records import Journal, search_begin, epoch_end\n"
+        f"journal = Journal(Path({str(tmp_path)!r}))\n"
+        "journal.on_search_begin(search_begin())\n"
+        "for epoch in range(100): journal.on_epoch_end(epoch_end(epoch=epoch))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+    assert result.returncode == -9
+    assert len(list(follow(tmp_path))) == 101

@@ -1,0 +1,250 @@
+"""The loop: what the oracle, the trainer and the callbacks are told, whatever happens."""
+
+import math
+
+import keras
+import keras_tuner
+import pytest
+from records import search_begin
+
+from pipeline.callbacks import (
+    EpochEnd,
+    SearchBegin,
+    SearchCallback,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
+from pipeline.datasets import wine
+from pipeline.trainer import Trainer
+from pipeline.tuner import SearchError, Tuner
+
+DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
+
+
+class Recorder(SearchCallback):
+    def __init__(self):
+        self.records = []
+        for hook in ("search_begin", "trial_begin", "epoch_end", "trial_end", "search_end"):
+            setattr(self, f"on_{hook}", self.records.append)
+
+    def of(self, kind):
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+def model() -> keras.Model:
+    made = keras.Sequential([keras.Input((13,)), keras.layers.Dense(3, activation="softmax")])
+    made.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return made
+
+
+class Trained(keras_tuner.HyperModel):
+    """Trains for real."""
+
+    def build(self, hp):
+        hp.Int("units", 1, 1000)
+        return model()
+
+
+class Scored(keras_tuner.HyperModel):
+    """Trains nothing; `score(hp, call)` says or raises what the training would."""
+
+    def __init__(self, score):
+        super().__init__()
+        self.score = score
+        self.calls = 0
+
+    def build(self, hp):
+        hp.Int("units", 1, 1000)
+        return model()
+
+    def fit(self, hp, model, *args, **kwargs):
+        self.calls += 1
+        return self.score(hp, self.calls)
+
+
+def make_tuner(
+    tmp_path, hypermodel, *, oracle=None, epochs=2, executions=1, max_failed_trials=3, **begin
+):
+    objective = keras_tuner.Objective("val_loss", "min")
+    space = keras_tuner.HyperParameters()
+    space.Int("units", 1, 1000)
+    oracle = oracle or keras_tuner.oracles.RandomSearchOracle(
+        objective=objective, max_trials=4, hyperparameters=space, seed=3
+    )
+    trainer = Trainer(
+        hypermodel=hypermodel, dataset=DATASET, objective=oracle.objective, batch_size=64
+    )
+    recorder = Recorder()
+    tuner = Tuner(
+        oracle=oracle,
+        trainer=trainer,
+        begin=search_begin(executions_per_trial=executions, **begin),
+        directory=tmp_path / "search",
+        epochs=epochs,
+        callbacks=[recorder],
+        max_failed_trials=max_failed_trials,
+    )
+    return tuner, recorder
+
+
+def test_tells_every_event_in_order(tmp_path):
+    tuner, recorder = make_tuner(tmp_path, Trained())
+    best = tuner.search()
+    trial = [TrialBegin, EpochEnd, EpochEnd, TrialEnd]
+    assert [type(record) for record in recorder.records] == [SearchBegin, *trial * 4, SearchEnd]
+    ends = recorder.of(TrialEnd)
+    assert min(ends, key=lambda end: end.score).trial == best.trial_id
+    assert recorder.of(SearchEnd)[0].best_trial == best.trial_id
+    assert {end.epochs_trained for end in ends} == {2}
+    for end in ends:
+        logs = [e.logs for e in recorder.of(EpochEnd) if e.trial == end.trial]
+        assert end.score == min(log["val_loss"] for log in logs)
+        assert end.metrics == logs[end.best_epoch]
+
+
+def test_same_seed_same_scores(tmp_path):
+    scores = []
+    for name in ("one", "two"):
+        tuner, recorder = make_tuner(tmp_path / name, Trained())
+        tuner.search()
+        scores.append([end.score for end in recorder.of(TrialEnd)])
+    assert scores[0] == scores[1]
+    assert len(set(scores[0])) == 4
+
+
+def test_a_failed_trial_is_told_with_its_traceback_and_the_search_goes_on(tmp_path):
+    def score(hp, call):
+        if call == 2:
+            raise ValueError("no such activation\nsecond line")
+        return float(call)
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score))
+    assert tuner.search().trial_id == recorder.of(TrialBegin)[0].trial
+    failed = recorder.of(TrialEnd)[1]
+    assert (failed.status, failed.score, failed.final) == (Status.FAILED, None, True)
+    assert failed.message == "ValueError: no such activation"
+    assert "in score" in failed.traceback
+    assert len(recorder.of(TrialEnd)) == 4
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_non_finite_objectives_fail_the_trial_and_never_win(tmp_path, value):
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: value if call == 1 else 1.0))
+    assert tuner.search().score == 1.0
+    assert recorder.of(TrialEnd)[0].status is Status.FAILED
+    assert "not a finite number" in recorder.of(TrialEnd)[0].message
+
+
+def test_too_many_failures_in_a_row_end_the_search(tmp_path):
+    def score(hp, call):
+        if call > 1:
+            raise RuntimeError(f"broken {call}")
+        return 1.0
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score), max_failed_trials=2)
+    with pytest.raises(SearchError, match="2 trials in a row failed.*RuntimeError: broken 3"):
+        tuner.search()
+    assert len(recorder.of(TrialEnd)) == 3
+    end = recorder.of(SearchEnd)[0]
+    assert end.status is Status.FAILED
+    assert end.best_trial is not None
+
+
+def test_no_completed_trial_is_an_error(tmp_path):
+    def score(hp, call):
+        raise RuntimeError("broken")
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score), max_failed_trials=100)
+    with pytest.raises(SearchError, match="none of 4 trials completed"):
+        tuner.search()
+    assert recorder.of(SearchEnd)[0].best_trial is None
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_closes_the_trial_and_the_search(tmp_path, stop):
+    def score(hp, call):
+        if call == 2:
+            raise stop
+        return 1.0
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score))
+    with pytest.raises(stop):
+        tuner.search()
+    end = recorder.of(TrialEnd)[-1]
+    assert (end.status, end.final) == (Status.INTERRUPTED, False)
+    assert isinstance(recorder.records[-1], SearchEnd)
+
+
+def test_a_fatal_error_ends_the_search_at_once(tmp_path):
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: "text"))
+    with pytest.raises(keras_tuner.errors.FatalError, match="must return a History"):
+        tuner.search()
+    assert [end.status for end in recorder.of(TrialEnd)] == [Status.FAILED]
+    assert recorder.of(SearchEnd)[0].status is Status.FAILED
+
+
+def test_executions_are_told_apart_and_averaged(tmp_path):
+    tuner, recorder = make_tuner(tmp_path, Trained(), executions=2)
+    tuner.search()
+    end = recorder.of(TrialEnd)[0]
+    best = [
+        min(e.logs["val_loss"] for e in recorder.of(EpochEnd) if (e.trial, e.execution) == key)
+        for key in ((end.trial, 0), (end.trial, 1))
+    ]
+    assert best[0] != best[1]
+    assert end.score == pytest.approx(sum(best) / 2)
+    assert end.epochs_trained == 4
+    assert tuner.weights_path(end.trial, 1).exists()
+
+
+def test_epochs_is_a_hyperparameter_where_it_is_declared(tmp_path):
+    space = keras_tuner.HyperParameters()
+    space.Fixed("epochs", 3)
+    space.Int("units", 1, 1000)
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("val_loss", "min"), max_trials=1, hyperparameters=space
+    )
+    tuner, recorder = make_tuner(tmp_path, Trained(), oracle=oracle)
+    tuner.search()
+    assert [record.epoch for record in recorder.of(EpochEnd)] == [0, 1, 2]
+
+
+def test_promotions_continue_their_parents(tmp_path):
+    space = keras_tuner.HyperParameters()
+    space.Int("units", 1, 1000)
+    oracle = keras_tuner.oracles.HyperbandOracle(
+        objective=keras_tuner.Objective("val_loss", "min"),
+        max_epochs=4,
+        factor=2,
+        hyperparameters=space,
+    )
+    tuner, recorder = make_tuner(tmp_path, Trained(), oracle=oracle)
+    tuner.search()
+    ends = {end.trial: end for end in recorder.of(TrialEnd)}
+    promoted = [begin for begin in recorder.of(TrialBegin) if begin.lineage["parent"]]
+    assert promoted
+    for begin in promoted:
+        epochs = [e.epoch for e in recorder.of(EpochEnd) if e.trial == begin.trial]
+        assert epochs == list(range(begin.initial_epoch, begin.epochs))
+        assert ends[begin.trial].best_epoch >= begin.initial_epoch
+        assert ends[begin.trial].score < ends[begin.lineage["parent"]].score
+        assert not any(name.startswith("tuner/") for name in begin.hyperparameters)
+
+
+def test_writes_nothing_but_weights(tmp_path):
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0))
+    tuner.search()
+    written = {path.name for path in (tmp_path / "search" / "trials").rglob("*") if path.is_file()}
+    assert written == {"weights-0.npz"}
+
+
+def test_prints_nothing(tmp_path, capfd):
+    def score(hp, call):
+        if call == 1:
+            raise ValueError("hidden")
+        return 1.0
+
+    make_tuner(tmp_path, Scored(score))[0].search()
+    assert capfd.readouterr() == ("", "")
