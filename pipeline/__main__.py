@@ -43,15 +43,20 @@ def main() -> int:
     _prepare_environment()
     register_schema()
     outcomes: list[Outcome] = []
+    composing = True
 
     @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
     def job(config: DictConfig) -> Outcome:
+        nonlocal composing
+        composing = False
         outcomes.append(_search(config, full_error))
         return outcomes[-1]
 
     try:
         job()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if not composing:
+            raise
         _complain(explain(error, _overrides(), _config_dir()), error if full_error else None)
         return WRONG_CONFIGURATION
     except KeyboardInterrupt:

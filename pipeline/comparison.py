@@ -245,16 +245,16 @@ def log_comparison(
         The run's id.
 
     Raises:
-        mlflow.exceptions.MlflowException: MLflow cannot be reached or refuses.
+        Exception: Whatever MLflow raises if it cannot be reached or refuses.
     """
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric
+    from pipeline.tracking.store import connect  # before mlflow: it sets how MLflow behaves
 
-    client = MlflowClient(tracking_uri=uri)
-    found = client.get_experiment_by_name(experiment)
-    experiment_id = found.experiment_id if found else client.create_experiment(experiment)
+    from mlflow.entities import Metric  # isort: skip
+
+    store = connect(uri, experiment)
+    client = store.client
     name = "-".join(filter(None, ("comparison", _common(rows, "dataset"), _common(rows, "model"))))
-    run = client.create_run(experiment_id, tags=_tags(rows, sweep), run_name=name)
+    run = client.create_run(store.experiment, tags=_tags(rows, sweep), run_name=name)
     run_id: str = run.info.run_id
     now = int(time.time() * 1000)
     try:
@@ -274,21 +274,19 @@ def _track(
     rows: Sequence[Row], files: Sequence[Path], uri: str | None, experiment: str, sweep: str
 ) -> None:
     """Log the comparison; say so if MLflow is away, as the table and the files are there."""
-    from mlflow.exceptions import MlflowException
-
-    from pipeline.tracking import redact
+    from pipeline.tracking.store import hide
 
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     try:
         log_comparison(rows, files, uri=uri, experiment=experiment, sweep=sweep)
-    except (MlflowException, OSError) as error:
-        reason = redact(" ".join(str(error).split()))[:300]
+    except Exception as error:  # MLflow's, and those of the databases and stores behind it
+        reason = hide(uri, " ".join(f"{type(error).__name__}: {error}".split()))[:300]
         sys.stderr.write(f"The comparison was not logged to MLflow: {reason}\n")
 
 
 def _tags(rows: Sequence[Row], sweep: str) -> dict[str, str]:
     best = [row for row in rows if row.best]
-    several = len({row.dataset for row in best}) > 1
+    datasets = {row.dataset for row in best}
     tags = {
         "pipeline.kind": "comparison",
         "pipeline.sweep": sweep,
@@ -299,7 +297,9 @@ def _tags(rows: Sequence[Row], sweep: str) -> dict[str, str]:
         if value := _common(rows, name):
             tags[f"pipeline.{name}"] = value
     for row in best:
-        suffix = f".{_key(str(row.dataset))}" if several else ""
+        # Several groups on one dataset differ in something that the label tells.
+        name = row.dataset if len(datasets) == len(best) else row.label
+        suffix = f".{_key(str(name))}" if len(best) > 1 else ""
         tags[f"pipeline.best_search{suffix}"] = str(row.search)
     return tags
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 
 class ConfigError(ValueError):
@@ -187,6 +187,7 @@ def typed(config: DictConfig) -> Config:
         raise ConfigError(
             "the composed configuration lacks the schema; start from conf/config.yaml"
         )
+    _check_known(result)
     check(result)
     return result
 
@@ -232,20 +233,17 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: str | None) 
     text = str(error)
     if match := re.search(r"Could not find '([^']+)'", text):
         group, _, choice = match[1].rpartition("/")
-        known = re.findall(r"^\t(\S+)", text, flags=re.MULTILINE)
+        known = re.findall(r"^\t(?!provider=)(\S+)$", text, flags=re.MULTILINE)
         return unknown(f"{group}={choice}" if group else choice, known, choice)
-    if match := re.search(r"Could not override '([^']+)'", text):
-        name = match[1].split("@")[0]
-        if "No match in the defaults list" in text:
-            return unknown(f"group {name!r}", _known_keys("", overrides, config_dir), name)
-    if (match := re.search(r"full_key: (\S+)", text)) and "not in" in text:
-        section, _, key = match[1].rpartition(".")
-        where = f" of {section}" if section else ""
-        return unknown(f"key {key!r}{where}", _known_keys(section, overrides, config_dir), key)
-    if isinstance(error.__cause__, OmegaConfBaseException):
-        return _omegaconf_sentence(error.__cause__)
-    if isinstance(error, OmegaConfBaseException):
-        return _omegaconf_sentence(error)
+    if (match := re.search(r"Could not override '([^'@]+)", text)) and "No match in" in text:
+        return unknown(f"group {match[1]!r}", _known_keys("", overrides, config_dir), match[1])
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        section, _, key = str(cause.full_key).rpartition(".")
+        what = f"key {key!r} of {section}" if section else f"key {key!r}"
+        return unknown(what, _known_keys(section, overrides, config_dir), key)
+    if isinstance(cause, OmegaConfBaseException):
+        return _omegaconf_sentence(cause)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines) or type(error).__name__
 
@@ -265,6 +263,16 @@ def unknown(what: str, known: Iterable[str], name: str) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{what} is not known; {hint}allowed: {', '.join(names) or 'none'}"
+
+
+def _check_known(section: Any, prefix: str = "") -> None:
+    """Refuse a key that `+KEY=VALUE` added where the schema has none."""
+    known = {field.name for field in fields(section)}
+    for name, value in vars(section).items():
+        if name not in known:
+            raise ConfigError(unknown(f"key {prefix + name!r}", known, name))
+        if is_dataclass(value):
+            _check_known(value, f"{prefix}{name}.")
 
 
 def _check_bounds(config: Config) -> None:
@@ -289,11 +297,24 @@ def _check_integer(key: str, value: Any, low: int, high: int | None) -> None:
 
 
 def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
+    """Say what is wrong with one value, in our words where OmegaConf's are about its types."""
     first = str(error).splitlines()[0].strip()
     key = getattr(error, "full_key", None)
-    if key and "Missing mandatory value" in first:
+    if not key:
+        return first
+    if "Missing mandatory value" in first:
         return f"{key} has no value; give one with {key}=VALUE"
-    return f"{key}: {first}" if key else first
+    if match := re.search(r"Value '(.*)' of type .* could not be converted to (\w+)", first):
+        return f"{key} must be of type {match[2].lower()}; received {match[1]!r}"
+    if match := re.search(r"Value '(.*)' is not a valid bool", first):
+        return f"{key} must be true or false; received {match[1]!r}"
+    if "is not Optional" in first:
+        return f"{key} must have a value; received null"
+    if match := re.search(r"Invalid type assigned: .* value: (.*)", first):
+        return f"{key} is a section with keys of its own; received {match[1]}"
+    if match := re.search(r"Cannot assign (\w+) to Dict", first):
+        return f"{key} must be a mapping from names to values; received a value of type {match[1]}"
+    return f"{key}: {first}"
 
 
 def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:
@@ -319,5 +340,7 @@ def _known_keys(section: str, overrides: Sequence[str], config_dir: str | None) 
         config = _compose(choices, config_dir)
     except ConfigError:
         config = _compose([], config_dir)
-    node = OmegaConf.select(config, section) if section else config
-    return [str(key) for key in node if key != "hydra"] if isinstance(node, DictConfig) else []
+    if not section:
+        return [*(str(key) for key in config if key != "hydra"), "experiment"]
+    node = OmegaConf.select(config, section)
+    return [str(key) for key in node] if isinstance(node, DictConfig) else []

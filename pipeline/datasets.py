@@ -1,7 +1,5 @@
 """The datasets: what a search trains, validates and tests on, and their loaders."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 from pipeline.downloads import CLASSES, download
 from pipeline.images import read_images
 from pipeline.preprocessing import ImageScaling, Preprocessing, Standardization, TableEncoding
-from pipeline.splits import Array, Inputs, Partition, Split, join
+from pipeline.splits import Array, Inputs, Partition, Split, content_digest, join, schema
 from pipeline.tables import features, read_table, targets
 
 __all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
@@ -57,9 +55,10 @@ class Dataset:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        for split in (self.train, self.validation, self.test):
+        splits = (self.train, self.validation, self.test)
+        for split in splits:
             _check_targets(split.y, self.task, self.classes)
-        object.__setattr__(self, "digest", _digest(self))
+        object.__setattr__(self, "digest", content_digest(splits, self.task, self.classes))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -89,7 +88,7 @@ class Dataset:
             "digest": self.digest,
             "source": self.source,
             "source_type": "local" if Path(self.source).is_absolute() else "code",
-            "schema": _schema(self.train),
+            "schema": schema(self.train),
             "profile": {
                 "task": self.task,
                 "classes": list(self.classes),
@@ -317,46 +316,3 @@ def _check_targets(y: Array, task: Task, classes: tuple[str, ...]) -> None:
             f"the targets must be class indices from 0 to {len(classes) - 1}, "
             f"received {y.min()} to {y.max()}"
         )
-
-
-def _digest(dataset: Dataset) -> str:
-    """Hash everything that a model or its evaluation can see, the same on every machine."""
-    digest = hashlib.sha256(repr((dataset.task, dataset.classes)).encode())
-    for split in (dataset.train, dataset.validation, dataset.test):
-        columns = split.x.items() if isinstance(split.x, Mapping) else [("x", split.x)]
-        for name, array in [*columns, ("y", split.y)]:
-            digest.update(repr((name, array.dtype.str, array.shape)).encode())
-            text = array.dtype == object
-            digest.update(
-                repr(array.tolist()).encode() if text else np.ascontiguousarray(array).data
-            )
-    return digest.hexdigest()[:16]
-
-
-def _schema(split: Split) -> dict[str, Any]:
-    """Describe examples as MLflow's own datasets do, so that its UI shows it."""
-    if isinstance(split.x, Mapping):
-        return {
-            "mlflow_colspec": [
-                {
-                    "name": name,
-                    "type": "string" if column.dtype == object else "float",
-                    "required": True,
-                }
-                for name, column in split.x.items()
-            ]
-        }
-    tensors = {"features": split.x, "targets": split.y}
-    return {
-        "mlflow_tensorspec": {
-            name: json.dumps(
-                [
-                    {
-                        "type": "tensor",
-                        "tensor-spec": {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]},
-                    }
-                ]
-            )
-            for name, array in tensors.items()
-        }
-    }

@@ -92,7 +92,8 @@ def evaluate(
     write_input_example(dataset.test.x, folder / "input_example.npz")
     true = dataset.test.y
     if dataset.task == "classification":
-        predicted = predicted_classes(predictions, model.loss, len(dataset.classes))
+        loss = model.loss if model.compiled else None
+        predicted = predicted_classes(predictions, loss, len(dataset.classes))
         metrics = metrics or {"accuracy": float(np.mean(predicted == true))}
         files = report_classification(true, predicted, dataset.classes, folder)
     else:
@@ -162,7 +163,7 @@ def _save_verified(
 
 
 def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
-    if model.optimizer is not None and not model.optimizer.built:
+    if model.compiled and not model.optimizer.built:
         # A training loop of its own may not use it; Keras would miss its variables on loading.
         model.optimizer.build(model.trainable_variables)
     try:

@@ -154,12 +154,14 @@ def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figur
     axes = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.7)
     names = [name if len(name) <= 20 else name[:19] + "…" for name in classes]
     font = min(10.0, 0.7 * cell)
     wide = max(map(len, names)) * 0.6 * font > cell
-    axes.set_xticks(range(count), names, fontsize=font, rotation=90 if wide else 0)
-    axes.set_yticks(range(count), names, fontsize=font)
+    # "$10 to $20" is no formula.
+    plain: dict[str, Any] = {"fontsize": font, "parse_math": False}
+    axes.set_xticks(range(count), names, rotation=90 if wide else 0, **plain)
+    axes.set_yticks(range(count), names, **plain)
     axes.set(xlabel="predicted", ylabel="true", title="Confusion matrix of the test split")
     digits = len(str(matrix.max()))
     for row, column in np.argwhere(matrix):
@@ -171,6 +173,7 @@ def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figur
             va="center",
             fontsize=min(10.0, 1.3 * cell / max(digits, 2)),
             color="white" if share[row, column] > 0.5 else "black",
+            in_layout=False,
         )
     return figure
 

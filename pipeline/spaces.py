@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -104,24 +104,13 @@ def override(
 def _inside(space: keras_tuner.HyperParameters, scope: Sequence[Any]) -> Any:
     """Return the space with values that enter a conditional scope, defaults elsewhere."""
     hp = space.copy()
-    hp.values = _requirements(space, scope)
+    hp.values = {condition.name: condition.values[0] for condition in scope}
     for hyperparameter in hp.space:
         if hp.is_active(hyperparameter):
             hp.values.setdefault(hyperparameter.name, hyperparameter.default)
         elif not hp.is_active(hyperparameter.name):
             hp.values.pop(hyperparameter.name, None)
     return hp
-
-
-def _requirements(space: keras_tuner.HyperParameters, conditions: Iterable[Any]) -> dict[str, Any]:
-    """Return values under which the conditions hold, the parents' own conditions included."""
-    values: dict[str, Any] = {}
-    for condition in conditions:
-        values.setdefault(condition.name, condition.values[0])
-        parent = next((hp for hp in space.space if hp.name == condition.name), None)
-        if parent is not None:
-            values = {**_requirements(space, parent.conditions), **values}
-    return values
 
 
 def _check_model(model: object) -> None:

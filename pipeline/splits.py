@@ -1,7 +1,9 @@
 """Train, validation and test: how the examples of a dataset are parted."""
 
+import hashlib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +36,7 @@ class Split:
         for name, column in columns.items():
             if len(column) != len(self.y):
                 where = f"column {name!r}" if name else "the inputs"
-                raise ValueError(f"{where} have {len(column)} rows for {len(self.y)} targets")
+                raise ValueError(f"{len(column)} rows of {where} for {len(self.y)} targets")
             if name and column.dtype != object and np.isinf(column).any():
                 raise ValueError(
                     f"column {name!r} has {np.isinf(column).sum()} infinite values (or beyond "
@@ -61,6 +63,38 @@ def join(first: Split, second: Split) -> Split:
     else:
         x = np.concatenate([first.x, second.x])
     return Split(x, np.concatenate([first.y, second.y]))
+
+
+def content_digest(splits: Iterable[Split], *facts: object) -> str:
+    """Return 16 hexadecimal digits that stand for all examples, the same on every machine.
+
+    Args:
+        splits: The examples; their order, and that of the columns of a table, counts.
+        facts: What else counts; with a `repr` that says it all.
+    """
+    digest = hashlib.sha256(repr(facts).encode())
+    for split in splits:
+        columns = split.x if isinstance(split.x, Mapping) else {"": split.x}
+        for name, array in [*columns.items(), (None, split.y)]:
+            digest.update(repr((name, array.dtype.str, array.shape)).encode())
+            text = array.dtype == object
+            digest.update(
+                repr(array.tolist()).encode() if text else np.ascontiguousarray(array).data
+            )
+    return digest.hexdigest()[:16]
+
+
+def schema(split: Split) -> dict[str, Any]:
+    """Describe examples in JSON's terms as MLflow's own datasets do, so that its UI shows it."""
+    if isinstance(split.x, Mapping):
+        kinds = {name: "string" if x.dtype == object else "float" for name, x in split.x.items()}
+        columns = [{"name": n, "type": kind, "required": True} for n, kind in kinds.items()]
+        return {"mlflow_colspec": columns}
+    tensors = {}
+    for name, array in {"features": split.x, "targets": split.y}.items():
+        spec = {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
+        tensors[name] = json.dumps([{"type": "tensor", "tensor-spec": spec}])
+    return {"mlflow_tensorspec": tensors}
 
 
 @dataclass(frozen=True)
@@ -104,8 +138,8 @@ class Partition:
 
         Returns:
             The rest, then a split for each size, in order. Each example is in exactly one, and
-            each split has, to within half an example, its share of every class, at least one;
-            inside a split the order is the original one.
+            each further split has, to within half an example, its share of every class, and at
+            least one. Inside a split the order is the original one.
 
         Raises:
             ValueError: There are too few examples (of a class) for one in every split.
@@ -117,7 +151,7 @@ class Partition:
             if sum(counts) >= len(rows):
                 who = f"class {classes[label]!r}" if classes else "the dataset"
                 raise ValueError(
-                    f"{who} has {len(rows)} examples, too few to part with {self._stated()}: "
+                    f"{who} has too few examples ({len(rows)}) to part with {self._stated()}: "
                     f"each of the {len(counts) + 1} splits needs at least one"
                 )
             numbers = np.repeat(np.arange(1, len(counts) + 1), counts)

@@ -158,7 +158,7 @@ def _check_columns(path: Path, columns: list[str], target: str, drop: Sequence[s
 
 
 def _check_listed(setting: str, names: Sequence[str], columns: Collection[str]) -> None:
-    if isinstance(names, str):
+    if isinstance(names, str) or not isinstance(names, Sequence):
         raise ValueError(f"{setting} must be a list of columns, received {names!r}")
     if unknown := [name for name in names if name not in columns]:
         raise ValueError(f"{setting} lists {unknown}, but the columns are {list(columns)}")

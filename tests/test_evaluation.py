@@ -263,7 +263,7 @@ def test_predicted_classes():
     assert predicted_classes(one.reshape(-1), None, 2).tolist() == [0, 1, 0]
     assert predicted_classes(4 * one - 2, crossentropy, 2).tolist() == [0, 1, 0]
     assert predicted_classes(np.array([[-3, 5.0], [9, 5]]), None, 2).tolist() == [1, 0]
-    with pytest.raises(EvaluationError, match="between -1.2 and 0.8"):
+    with pytest.raises(EvaluationError, match=r"between -1\.2 and 0\.8"):
         predicted_classes(4 * one - 2, "hinge", 2)
     with pytest.raises(EvaluationError, match=r"3 classes needs \(rows, 3\)$"):
         predicted_classes(one, None, 3)
@@ -284,7 +284,7 @@ def test_one_row_has_no_r2(tmp_path):
 def test_confusion_matrix_is_drawn(count, tmp_path):
     rng = np.random.default_rng(0)
     matrix = rng.poisson(0.3, (count, count)) + np.diag(rng.integers(20, 90, count))
-    figure = draw_confusion_matrix(matrix, tuple(f"class number {i}" for i in range(count)))
+    figure = draw_confusion_matrix(matrix, tuple(f"${i} to ${i + 1}" for i in range(count)))
     figure.savefig(tmp_path / "matrix.png")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert sum(map(int, texts)) == matrix.sum()

@@ -36,7 +36,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
-        ValueError: An argument is out of range, or `epochs` is a hyperparameter.
+        ValueError: An argument is out of range.
     """
 
     def __init__(
@@ -53,11 +53,6 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         check_whole_number("max_epochs", max_epochs, 1)
         check_whole_number("factor", factor, 2)
         check_whole_number("hyperband_iterations", hyperband_iterations, 1)
-        if any(hp.name == "epochs" for hp in hyperparameters.space):
-            raise ValueError(
-                "Hyperband decides how many epochs each trial trains, so epochs cannot be a "
-                "hyperparameter"
-            )
         super().__init__(
             objective=objective,
             hyperparameters=hyperparameters,

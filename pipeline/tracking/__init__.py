@@ -1,0 +1,23 @@
+"""MLflow's picture of a search, fed from its journal.
+
+`runs` says what each run should show, `projection` sends it, `delivery` follows the journal,
+`follower` does so in the background; `summary` writes texts, `models` and `registry` take care of
+the best model, `store` of where all of it is kept.
+"""
+
+import os
+
+# MLflow reads the first when it is imported, the others with each request. Its own repetitions
+# block for minutes and may create a run twice; `follower` repeats instead.
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "120",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from pipeline.tracking.follower import Delivery, Tracking  # noqa: E402
+from pipeline.tracking.store import check_uri, redact, viewing  # noqa: E402
+
+__all__ = ["Delivery", "Tracking", "check_uri", "redact", "viewing"]

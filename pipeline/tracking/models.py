@@ -1,0 +1,139 @@
+"""The best model as MLflow keeps models: with signature, input example and requirements."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+from pipeline.tracking import served_model
+
+INPUT_EXAMPLE = "evaluation/input_example.npz"
+_CODE = "code"
+_LOADER = "keras_search_served_model"
+_REQUIRED = ("mlflow", "keras", "tensorflow", "numpy", "pandas")
+
+
+def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, source: str) -> None:
+    """Save a `.keras` file as an MLflow model.
+
+    `mlflow.keras.load_model` and `mlflow.pyfunc.load_model` both read it. It carries the user's
+    own modules that define classes of the model, unless they are installed packages; these are
+    requirements.
+
+    Args:
+        keras_file: A compiled model.
+        example_file: A few rows of inputs, as `numpy.savez` writes them: an array `x`, or one
+            array a column.
+        path: The folder to make.
+        metadata: What identifies the model in MLflow.
+        source: Dotted name of what built the model; its module defines the model's own classes.
+
+    Raises:
+        ImportError: The module of `source` cannot be imported.
+    """
+    import keras
+    import mlflow.keras
+
+    importlib.import_module(source.rpartition(".")[0])
+    model = keras.saving.load_model(keras_file)
+    inputs = _read_example(example_file)
+    modules = _own_modules(keras_file, keras.saving.get_custom_objects())
+    installed = importlib.metadata.packages_distributions()
+    packages = sorted({installed[top][0] for top in map(_top, modules) if top in installed})
+    mlflow.keras.save_model(
+        model,
+        str(path),
+        mlflow_model=metadata,
+        signature=_signature(inputs, model.predict(inputs, verbose=0)),
+        input_example=pd.DataFrame(inputs) if isinstance(inputs, dict) else inputs,
+        pip_requirements=[
+            f"{name}=={importlib.metadata.version(name)}" for name in (*_REQUIRED, *packages)
+        ],
+    )
+    if isinstance(inputs, dict) or modules:
+        _add_loader(path, metadata, modules)
+
+
+def _read_example(path: Path) -> Any:
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return arrays["x"] if list(arrays) == ["x"] and arrays["x"].ndim > 1 else served_model.columns(arrays)
+
+
+def _signature(inputs: Any, outputs: np.ndarray) -> ModelSignature:
+    if isinstance(inputs, dict):
+        specs = [TensorSpec(column.dtype, (-1,), name) for name, column in inputs.items()]
+    else:
+        specs = [_tensor(inputs)]
+    return ModelSignature(inputs=Schema(specs), outputs=Schema([_tensor(outputs)]))
+
+
+def _tensor(array: np.ndarray) -> TensorSpec:
+    return TensorSpec(array.dtype, (-1, *array.shape[1:]))
+
+
+def _own_modules(keras_file: Path, registered: dict[str, Any]) -> list[str]:
+    """Return the modules of the classes and functions in a saved model that are not Keras's."""
+    with zipfile.ZipFile(keras_file) as archive:
+        names = set(_strings(json.loads(archive.read("config.json"))))
+    modules = {item.__module__ for name, item in registered.items() if name in names}
+    # What a notebook defines cannot travel with the model.
+    return sorted(module for module in modules if _top(module) not in ("keras", "__main__"))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _add_loader(path: Path, metadata: Model, modules: list[str]) -> None:
+    """Let the saved model be served by `served_model`, with the user's modules beside it."""
+    code = path / _CODE
+    code.mkdir()
+    shutil.copyfile(served_model.__file__, code / f"{_LOADER}.py")
+    installed = importlib.metadata.packages_distributions()
+    for top in sorted({_top(module) for module in modules} - set(installed)):
+        _copy_module(top, code)
+    environments = metadata.flavors["python_function"]["env"]
+    mlflow.pyfunc.add_to_model(
+        metadata,
+        loader_module=_LOADER,
+        code=_CODE,
+        conda_env=environments["conda"],
+        python_env=environments["virtualenv"],
+        modules=modules,
+    )
+    metadata.save(str(path / "MLmodel"))
+
+
+def _copy_module(name: str, folder: Path) -> None:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None  # it is imported
+    if spec.submodule_search_locations:
+        place = Path(next(iter(spec.submodule_search_locations)))
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(place, folder / name, ignore=ignored)
+    else:
+        assert spec.origin is not None
+        shutil.copyfile(spec.origin, folder / f"{name}.py")
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]

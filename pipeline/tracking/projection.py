@@ -1,0 +1,157 @@
+"""Sends what a search's runs should show to MLflow; sending it again changes nothing."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+
+from pipeline.callbacks import SearchBegin, Status
+from pipeline.tracking import summary
+from pipeline.tracking.runs import Key, Run, SearchRuns
+from pipeline.tracking.store import Store
+
+_T = TypeVar("_T")
+
+_STATUSES = {
+    Status.COMPLETED: "FINISHED",
+    Status.FAILED: "FAILED",
+    Status.INTERRUPTED: "KILLED",
+}
+# MLflow's limits for one request.
+_METRICS_PER_REQUEST = 1000
+_PARAMS_PER_REQUEST = 100
+_DESCRIPTION_SECONDS = 10.0
+
+
+class Projection:
+    """Brings MLflow's runs up to what they should show.
+
+    Args:
+        store: The experiment that keeps them.
+        runs: What they should show.
+        known: Identifiers of the runs that are there already.
+        directory: The search's folder.
+        progressed: Called whenever MLflow took something.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runs: SearchRuns,
+        known: dict[Key, str],
+        directory: Path,
+        progressed: Callable[[], None],
+    ) -> None:
+        self._client = store.client
+        self._experiment = store.experiment
+        self._runs = runs
+        self._identifiers = known
+        self._directory = directory
+        self._progressed = progressed
+        self._sent_tags: dict[Key, dict[str, str]] = {}
+        self._described = -_DESCRIPTION_SECONDS
+
+    @property
+    def search_run(self) -> str:
+        """Identifier of the search's own run."""
+        return self._identifiers[None]
+
+    def push(self) -> None:
+        """Send everything that was not sent yet, and consider it sent."""
+        runs = self._runs
+        if None not in self._identifiers:
+            self._create(None, runs.search)
+        self._describe()
+        for key, run in list(runs.changed()):
+            self._send(key, run)
+        if runs.opened:
+            self._log_dataset(runs.begin)
+        if runs.ended:
+            summary.write_trials(self._directory)
+        self._log_files(runs.files)
+        runs.settle()
+
+    def _send(self, key: Key, run: Run) -> None:
+        created = key not in self._identifiers
+        if created:
+            self._create(key, run)
+        identifier = self._identifiers[key]
+        sent = self._sent_tags.setdefault(key, {})
+        tags = [RunTag(name, value) for name, value in run.tags.items() if sent.get(name) != value]
+        params = [Param(name, value) for name, value in run.params.items()]
+        for some in _batches(params, _PARAMS_PER_REQUEST):
+            self._client.log_batch(identifier, params=some)
+        for some in _batches(run.metrics, _METRICS_PER_REQUEST):
+            self._client.log_batch(identifier, metrics=some)
+        for path, text in run.texts.items():
+            self._client.log_text(identifier, text, path)
+        if run.status is not None:
+            self._client.set_terminated(identifier, _STATUSES[run.status], run.end)
+        elif not created and "pipeline.status" in {tag.key for tag in tags}:
+            self._client.update_run(identifier, status="RUNNING")
+        if tags:
+            self._client.log_batch(identifier, tags=tags)
+        self._sent_tags[key] = dict(run.tags)
+        self._progressed()
+
+    def _create(self, key: Key, run: Run) -> None:
+        tags = dict(run.tags)
+        if key is not None:
+            tags[MLFLOW_PARENT_RUN_ID] = self.search_run
+        info = self._client.create_run(
+            self._experiment, start_time=run.start, tags=tags, run_name=run.name
+        ).info
+        self._identifiers[key] = info.run_id
+        self._sent_tags[key] = dict(run.tags)
+        self._progressed()
+
+    def _describe(self) -> None:
+        """Renew the description, not more often than people read it."""
+        runs = self._runs
+        now = time.monotonic()
+        urgent = runs.opened or runs.ended or runs.evaluated
+        if urgent or (runs.told and now - self._described > _DESCRIPTION_SECONDS):
+            runs.search.tags["mlflow.note.content"] = summary.describe(runs.history())
+            runs.search.changed = True
+            self._described = now
+
+    def _log_dataset(self, begin: SearchBegin) -> None:
+        info = begin.dataset_info
+        source_type, source = _source(str(info["source"]))
+        dataset = Dataset(
+            name=begin.dataset,
+            digest=str(info["digest"]),
+            source_type=source_type,
+            source=json.dumps(source),
+            schema=_json(info.get("schema")),
+            profile=_json(info.get("profile")),
+        )
+        tags = [InputTag(MLFLOW_DATASET_CONTEXT, "training")]
+        self._client.log_inputs(self.search_run, datasets=[DatasetInput(dataset, tags)])
+
+    def _log_files(self, files: list[tuple[str, str | None]]) -> None:
+        for path, folder in dict.fromkeys(files):
+            # A later process may deliver what people have tidied up meanwhile.
+            if (self._directory / path).exists():
+                self._client.log_artifact(self.search_run, str(self._directory / path), folder)
+                self._progressed()
+
+
+def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def _source(source: str) -> tuple[str, dict[str, Any]]:
+    """Return a dataset's source as MLflow shows it: a path, or the function that loads it."""
+    if Path(source).is_absolute():
+        return "local", {"uri": source}
+    return "code", {"tags": {"mlflow.source.name": source, "mlflow.source.type": "LOCAL"}}
+
+
+def _json(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)

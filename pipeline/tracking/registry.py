@@ -1,0 +1,221 @@
+"""The best model in MLflow: logged on the search's run, registered, and who holds `best`."""
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from pipeline.callbacks import EvaluationEnd, SearchBegin
+from pipeline.tracking import models
+from pipeline.tracking.runs import milliseconds
+
+ALIAS = "best"
+_MODEL_NAME = "best_model"
+_EVALUATED = "pipeline.evaluated"
+_DECISION = "pipeline.alias_decision"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """How well a model did on a test split.
+
+    Attributes:
+        digest: Digest of the data.
+        metric: What was measured.
+        score: Its value.
+        direction: Whether `min` or `max` is better.
+    """
+
+    digest: str
+    metric: str
+    score: float
+    direction: str
+
+    def tags(self) -> dict[str, str]:
+        """Return it as tags of a model version."""
+        return {
+            "pipeline.dataset_digest": self.digest,
+            "pipeline.test_metric": self.metric,
+            "pipeline.test_score": repr(self.score),
+            "pipeline.direction": self.direction,
+        }
+
+
+def tested(begin: SearchBegin, evaluation: EvaluationEnd) -> Tested:
+    """Return how well the best model of a search did.
+
+    Where no metric of the test corresponds to the objective, the loss stands in, and less of it
+    is better.
+    """
+    corresponds = evaluation.score_name == begin.objective.removeprefix("val_")
+    return Tested(
+        digest=str(begin.dataset_info["digest"]),
+        metric=evaluation.score_name,
+        score=evaluation.metrics[evaluation.score_name],
+        direction=begin.direction if corresponds else "min",
+    )
+
+
+def log_model(
+    client: MlflowClient, run: str, directory: Path, begin: SearchBegin, evaluation: EvaluationEnd
+) -> LoggedModel:
+    """Log the best model on the search's run, unless this one is logged already.
+
+    Args:
+        client: Talks to the store.
+        run: The search's run.
+        directory: The search's folder.
+        begin: The search.
+        evaluation: The model's test.
+
+    Returns:
+        The logged model.
+    """
+    moment = str(milliseconds(evaluation.time))
+    info = client.get_run(run).info
+    found = client.search_logged_models([info.experiment_id], f"source_run_id = '{run}'")
+    logged = next((model for model in found if model.tags.get(_EVALUATED) == moment), None)
+    if logged is None:
+        tags = {
+            "pipeline.search": begin.search,
+            "pipeline.trial": evaluation.trial,
+            **tested(begin, evaluation).tags(),
+            _EVALUATED: moment,
+        }
+        logged = client.create_logged_model(
+            info.experiment_id, name=_MODEL_NAME, source_run_id=run, tags=tags, model_type="keras"
+        )
+    if logged.status != LoggedModelStatus.READY:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            metadata = Model(
+                artifact_path=logged.artifact_location, run_id=run, model_id=logged.model_id
+            )
+            models.save(
+                directory / evaluation.model,
+                directory / models.INPUT_EXAMPLE,
+                folder,
+                metadata,
+                source=begin.config["model"]["_target_"],
+            )
+            client.log_model_artifacts(logged.model_id, str(folder))
+        logged = client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    outputs = client.get_run(run).outputs
+    if logged.model_id not in {output.model_id for output in outputs.model_outputs}:
+        client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
+
+
+def register(
+    client: MlflowClient,
+    name: str,
+    run: str,
+    logged: LoggedModel,
+    begin: SearchBegin,
+    evaluation: EvaluationEnd,
+) -> str:
+    """Register a logged model, unless it is already, and let the alias point to the better one.
+
+    Args:
+        client: Talks to the registry.
+        name: Of the registered model.
+        run: The search's run.
+        logged: The model.
+        begin: The search.
+        evaluation: The model's test.
+
+    Returns:
+        A sentence on what happened.
+    """
+    version = _find_version(client, name, logged) or _create_version(
+        client, name, run, logged, begin, evaluation
+    )
+    if _DECISION in version.tags:  # what happened to the alias later is not undone
+        return version.tags[_DECISION]
+    decision = _decide(client, name, version, tested(begin, evaluation))
+    sentence = f"registered {name} version {version.version}; {decision}"
+    client.set_model_version_tag(name, version.version, _DECISION, sentence)
+    return sentence
+
+
+def _find_version(client: MlflowClient, name: str, logged: LoggedModel) -> ModelVersion | None:
+    versions = client.search_model_versions(f"run_id = '{logged.source_run_id}'")
+    return next((v for v in versions if v.name == name and v.model_id == logged.model_id), None)
+
+
+def _create_version(
+    client: MlflowClient,
+    name: str,
+    run: str,
+    logged: LoggedModel,
+    begin: SearchBegin,
+    evaluation: EvaluationEnd,
+) -> ModelVersion:
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {"pipeline.search": begin.search, **tested(begin, evaluation).tags()}
+    return client.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}",
+        run_id=run,
+        tags=tags,
+        model_id=logged.model_id,
+        await_creation_for=0,
+    )
+
+
+def _decide(client: MlflowClient, name: str, version: ModelVersion, new: Tested) -> str:
+    """Move the alias if that is an improvement on the same data; return what was done."""
+    aliases = client.get_registered_model(name).aliases
+    if ALIAS not in aliases:
+        client.set_registered_model_alias(name, ALIAS, version.version)
+        return f"alias {ALIAS} set (test {new.metric} {new.score:.4g})"
+    if str(aliases[ALIAS]) == str(version.version):
+        return f"alias {ALIAS} set (test {new.metric} {new.score:.4g})"
+    holder = client.get_model_version_by_alias(name, ALIAS)
+    difference = _difference(holder, new)
+    if difference is not None:
+        return (
+            f"alias {ALIAS} stays at version {holder.version}, which {difference}, so the two "
+            f"cannot be compared; move it with MlflowClient().set_registered_model_alias("
+            f"{name!r}, {ALIAS!r}, {str(version.version)!r})"
+        )
+    old = float(holder.tags["pipeline.test_score"])
+    scores = f"test {new.metric} {old:.4g}"
+    if _better(new.score, old, new.direction):
+        client.set_registered_model_alias(name, ALIAS, version.version)
+        return (
+            f"alias {ALIAS} moved from version {holder.version} ({scores} -> {new.score:.4g})"
+        )
+    return (
+        f"alias {ALIAS} stays at version {holder.version} ({scores}, not beaten by {new.score:.4g})"
+    )
+
+
+def _difference(holder: ModelVersion, new: Tested) -> str | None:
+    """Return why the holder's test cannot be compared with the new one's; None if it can."""
+    tags = holder.tags
+    if "pipeline.test_score" not in tags:
+        return "has no test result of a search"
+    if tags["pipeline.dataset_digest"] != new.digest:
+        return f"was tested on other data (digest {tags['pipeline.dataset_digest']})"
+    if tags["pipeline.test_metric"] != new.metric:
+        return f"was tested by {tags['pipeline.test_metric']} instead of {new.metric}"
+    if tags["pipeline.direction"] != new.direction:
+        return f"was tested with the direction {tags['pipeline.direction']}"
+    return None
+
+
+def _better(new: float, old: float, direction: str) -> bool:
+    if math.isnan(new):
+        return False
+    return math.isnan(old) or (new > old if direction == "max" else new < old)

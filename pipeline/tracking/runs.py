@@ -1,0 +1,339 @@
+"""What the runs of a search should show, folded from its records; knows nothing of a server."""
+
+import math
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mlflow.entities import Metric
+
+from pipeline.callbacks import (
+    EpochEnd,
+    EvaluationEnd,
+    Record,
+    SearchBegin,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
+from pipeline.history import History, fold
+
+Key = tuple[str, int] | None
+"""A run of a search: a trial and its attempt, or None for the search itself."""
+
+_RUNNING = "RUNNING"
+
+
+@dataclass
+class Run:
+    """What one run should show, and what of it was not sent yet.
+
+    Attributes:
+        name: Its name.
+        start: When it started, in milliseconds since the epoch.
+        tags: All its tags.
+        status: How it ended, None while it runs.
+        end: When it ended, in milliseconds since the epoch; None while it runs.
+        params: Params to send.
+        metrics: Points to send.
+        texts: Artifacts to send, by their path.
+        changed: Whether there is anything to send.
+    """
+
+    name: str
+    start: int
+    tags: dict[str, str]
+    status: Status | None = None
+    end: int | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    changed: bool = True
+
+    def finish(self, status: Status, time: float) -> None:
+        """Set how and when (seconds since the epoch) it ended."""
+        self.status, self.end = status, milliseconds(time)
+        self.tags["pipeline.status"] = str(status)
+        self.changed = True
+
+    def reopen(self) -> None:
+        """Let it run again."""
+        self.status = self.end = None
+        self.tags["pipeline.status"] = _RUNNING
+        self.changed = True
+
+    def log(self, name: str, value: float, time: float, step: int = 0) -> None:
+        """Add a point (time in seconds since the epoch) to a metric."""
+        self.metrics.append(Metric(valid_name(name), value, milliseconds(time), step))
+        self.changed = True
+
+    def settle(self) -> None:
+        """Consider everything sent."""
+        self.params, self.metrics, self.texts, self.changed = {}, [], {}, False
+
+
+class _Curves:
+    """The metrics of one attempt, epoch by epoch and execution by execution.
+
+    With several executions the plain name of a metric is the mean over them, and all but the
+    first execution also have names of their own.
+    """
+
+    def __init__(self, run: Run, executions: int) -> None:
+        self._run = run
+        self._executions = executions
+        self._logs: dict[tuple[int, int], Mapping[str, float]] = {}
+        self._logged: dict[tuple[str, int], float] = {}
+
+    def add(self, record: EpochEnd) -> None:
+        """Log an epoch, and the means if all executions have now reported it.
+
+        An attempt that was continued reports again what it trains again, in order: what was known
+        of that epoch and those behind it is void.
+        """
+        position = (record.execution, record.epoch)
+        for known in [known for known in self._logs if known >= position]:
+            del self._logs[known]
+        self._logs[position] = record.logs
+        if self._executions == 1:
+            self._log(record.logs, record.epoch, record.time)
+            return
+        if record.execution > 0:
+            suffix = f"_execution_{record.execution}"
+            named = {name + suffix: value for name, value in record.logs.items()}
+            self._log(named, record.epoch, record.time)
+        if self._reports(record.epoch) == self._executions:
+            self._log_means(record.epoch, record.time)
+
+    def end(self, time: float) -> None:
+        """Log the means of the epochs that not all executions reached."""
+        if self._executions == 1:
+            return
+        for epoch in sorted({epoch for _, epoch in self._logs}):
+            if self._reports(epoch) < self._executions:
+                self._log_means(epoch, time)
+
+    def _reports(self, epoch: int) -> int:
+        return sum(known == epoch for _, known in self._logs)
+
+    def _log_means(self, epoch: int, time: float) -> None:
+        reports = [logs for (_, known), logs in self._logs.items() if known == epoch]
+        values: dict[str, list[float]] = {}
+        for logs in reports:
+            for name, value in logs.items():
+                values.setdefault(name, []).append(value)
+        means = {name: _mean(numbers) for name, numbers in values.items()}
+        self._log(means, epoch, time)
+
+    def _log(self, values: Mapping[str, float], epoch: int, time: float) -> None:
+        """Log what MLflow does not show yet; it cannot replace a point, only add another."""
+        for name, value in values.items():
+            known = self._logged.get((name, epoch))
+            if known is None or not _same(known, value):
+                self._logged[name, epoch] = value
+                self._run.log(name, value, time, epoch)
+
+
+@dataclass
+class _Trial:
+    run: Run
+    curves: _Curves
+    latest: float
+    ended: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether this attempt cannot be continued any more."""
+        return self.ended and self.run.status is not Status.INTERRUPTED
+
+
+class SearchRuns:
+    """The runs of one search, built up record by record.
+
+    Attributes:
+        search: The search's own run.
+        evaluation: The newest test of a best model, None until there is one.
+        files: Files of the search's folder to send: path there, and folder among the artifacts.
+        opened: Whether the search began anew since `settle`.
+        ended: Whether it ended since `settle`.
+        evaluated: Whether a best model was tested since `settle`.
+        told: Whether anything that its description tells of happened since `settle`.
+    """
+
+    def __init__(self, begin: SearchBegin) -> None:
+        self.search = Run(begin.name, milliseconds(begin.time), _search_tags(begin))
+        self.evaluation: EvaluationEnd | None = None
+        self.files: list[tuple[str, str | None]] = []
+        self.opened = self.ended = self.evaluated = self.told = False
+        self._begin = begin
+        self._trials: dict[tuple[str, int], _Trial] = {}
+        self._finished: set[str] = set()
+        self._best: float | None = None
+        self._milestones: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        """Take in the journal's next record."""
+        if not isinstance(record, EpochEnd):
+            self._milestones.append(record)
+            self.told = True
+        match record:
+            case SearchBegin():
+                self._begin_search(record)
+            case TrialBegin():
+                self._begin_trial(record)
+            case EpochEnd():
+                trial = self._trials[record.trial, record.attempt]
+                trial.latest = record.time
+                trial.curves.add(record)
+            case TrialEnd():
+                self._end_trial(record)
+            case SearchEnd():
+                self._close_trials()
+                self.search.finish(record.status, record.time)
+                self.files.append(("trials.csv", None))
+                self.ended = True
+            case EvaluationEnd():
+                self._evaluate(record)
+
+    def settle(self) -> None:
+        """Consider everything sent."""
+        self.opened = self.ended = self.evaluated = self.told = False
+        self.files = []
+        for _, run in self.changed():
+            run.settle()
+        self._trials = {key: trial for key, trial in self._trials.items() if not trial.over}
+
+    def changed(self) -> Iterator[tuple[Key, Run]]:
+        """Yield the runs with something to send, the search's own first."""
+        if self.search.changed:
+            yield None, self.search
+        for key, trial in self._trials.items():
+            if trial.run.changed:
+                yield key, trial.run
+
+    @property
+    def begin(self) -> SearchBegin:
+        """The newest beginning of the search."""
+        return self._begin
+
+    def history(self) -> History:
+        """Return the search so far, without its epochs."""
+        return fold(self._milestones)
+
+    def _begin_search(self, record: SearchBegin) -> None:
+        self._begin = record
+        self._close_trials()
+        self.search.tags.update(_search_tags(record))
+        self.search.reopen()
+        self.files += [("config.yaml", None), ("overrides.yaml", None)]
+        self.opened = True
+
+    def _begin_trial(self, record: TrialBegin) -> None:
+        key = (record.trial, record.attempt)
+        tags = _trial_tags(self._begin, record)
+        if key in self._trials:
+            trial = self._trials[key]
+            trial.latest, trial.ended = record.time, False
+            trial.run.tags.update(tags)
+            trial.run.reopen()
+        else:
+            attempt = f" attempt {record.attempt}" if record.attempt else ""
+            run = Run(f"trial {record.trial}{attempt}", milliseconds(record.time), tags)
+            curves = _Curves(run, self._begin.executions_per_trial)
+            self._trials[key] = trial = _Trial(run, curves, record.time)
+        values = record.hyperparameters.items()
+        trial.run.params = {valid_name(name): str(value) for name, value in values}
+
+    def _end_trial(self, record: TrialEnd) -> None:
+        trial = self._trials[record.trial, record.attempt]
+        trial.ended = True
+        run = trial.run
+        run.finish(record.status, record.time)
+        if record.message:
+            run.tags["pipeline.message"] = record.message
+        if record.traceback:
+            run.texts["traceback.txt"] = record.traceback
+        if record.status is Status.INTERRUPTED:  # the same attempt may yet be continued
+            return
+        trial.curves.end(record.time)
+        for name in ("score", "best_epoch", "duration_seconds"):
+            value = getattr(record, name)
+            if value is not None:
+                run.log(name, float(value), record.time)
+        if record.final:
+            self._finished.add(record.trial)
+            self._log_best(record)
+
+    def _log_best(self, record: TrialEnd) -> None:
+        if record.status is Status.COMPLETED and record.score is not None:
+            better = max if self._begin.direction == "max" else min
+            self._best = record.score if self._best is None else better(self._best, record.score)
+        if self._best is not None:
+            self.search.log("best_score", self._best, record.time, step=len(self._finished))
+
+    def _evaluate(self, record: EvaluationEnd) -> None:
+        self.evaluation = record
+        self.evaluated = True
+        for name, value in record.metrics.items():
+            self.search.log(f"test_{name}", value, record.time)
+        self.files += [(path, "evaluation") for path in record.artifacts]
+        self.search.changed = True
+
+    def _close_trials(self) -> None:
+        """Consider trials interrupted that were begun by a process that then died."""
+        for trial in self._trials.values():
+            if not trial.ended:
+                trial.ended = True
+                trial.run.finish(Status.INTERRUPTED, trial.latest)
+
+
+def milliseconds(time: float) -> int:
+    """Return seconds since the epoch as MLflow counts them."""
+    return round(time * 1000)
+
+
+def valid_name(name: str) -> str:
+    """Return a name as MLflow allows it for metrics and params; most are allowed as they are."""
+    allowed = re.sub(r"[^\w\-. :/]", "_", name)[:250]
+    if allowed in (".", "..") or allowed.startswith("/") or posixpath.normpath(allowed) != allowed:
+        return re.sub(r"^\.+$", "_", allowed.replace("/", "_"))
+    return allowed
+
+
+def _search_tags(begin: SearchBegin) -> dict[str, str]:
+    return {"pipeline.kind": "search", "pipeline.status": _RUNNING, **_shared_tags(begin)}
+
+
+def _shared_tags(begin: SearchBegin) -> dict[str, str]:
+    """Return what a search and its trials can all be found by; MLflow filters runs one by one."""
+    names = ("search", "strategy", "dataset", "model", "objective", "direction", "fingerprint")
+    tags = {f"pipeline.{name}": str(getattr(begin, name)) for name in names}
+    return tags if begin.sweep is None else {**tags, "pipeline.sweep": begin.sweep}
+
+
+def _trial_tags(begin: SearchBegin, record: TrialBegin) -> dict[str, str]:
+    lineage = {
+        "pipeline.bracket": record.lineage.get("bracket"),
+        "pipeline.round": record.lineage.get("round"),
+        "pipeline.parent_trial": record.lineage.get("parent"),
+        "pipeline.initial_epoch": record.initial_epoch,
+        "pipeline.epochs": record.epochs,
+    }
+    return {
+        "pipeline.kind": "trial",
+        "pipeline.status": _RUNNING,
+        "pipeline.trial": record.trial,
+        "pipeline.attempt": str(record.attempt),
+        **{name: str(value) for name, value in lineage.items() if value is not None},
+        **_shared_tags(begin),
+    }
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values)
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))

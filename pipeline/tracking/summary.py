@@ -1,0 +1,140 @@
+"""A search in words and in a table: its description in MLflow, and trials.csv."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.callbacks import EvaluationEnd, Status
+from pipeline.history import Attempt, History, read
+
+TRIALS_FILE = "trials.csv"
+_TOP = 5
+_COLUMNS = ("trial", "attempt", "status", "score", "best_epoch", "epochs_trained")
+
+
+def describe(history: History) -> str:
+    """Return a summary of a search in Markdown.
+
+    Args:
+        history: The search so far; its epochs are not needed.
+
+    Returns:
+        What it searches, how far it got, its best trial and the five best, its test result.
+    """
+    begin = history.begin
+    ranked = history.ranked()
+    digest = begin.dataset_info["digest"]
+    facts = [
+        ("Task", begin.task),
+        ("Dataset", f"{begin.dataset} (digest {digest})"),
+        ("Model", begin.model),
+        ("Strategy", begin.strategy),
+        ("Objective", f"{begin.objective} ({begin.direction})"),
+        ("Trials", _progress(history)),
+    ]
+    if ranked:
+        facts.append(("Best score", _score(ranked[0])))
+    if history.evaluation is not None:
+        facts.append(("Test result", _test(history.evaluation)))
+    if history.end is not None and history.end.message:
+        facts.append(("Ended", history.end.message))
+    parts = [_sentence(history), _table(("", ""), facts)]
+    if ranked:
+        parts += ["### Best hyperparameters", _hyperparameters(ranked[0])]
+        parts += ["### Best trials", _leaderboard(ranked[:_TOP])]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_trials(directory: Path) -> None:
+    """Write a search's attempts into `trials.csv`, one a row, in the order they began.
+
+    Args:
+        directory: The search's folder, with its journal.
+    """
+    history = read(directory)
+    names = list(
+        dict.fromkeys(name for a in history.attempts for name in a.begin.hyperparameters)
+    )
+    temporary = directory / f"{TRIALS_FILE}.tmp"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*_COLUMNS, "duration_seconds", *names])
+        for attempt in history.attempts:
+            values = attempt.begin.hyperparameters
+            writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
+    os.replace(temporary, directory / TRIALS_FILE)
+
+
+def _row(attempt: Attempt) -> list[Any]:
+    begin, end = attempt.begin, attempt.end
+    if end is None:  # its process died
+        return [begin.trial, begin.attempt, Status.INTERRUPTED, "", "", len(attempt.epochs), ""]
+    return [
+        begin.trial,
+        begin.attempt,
+        end.status,
+        end.score,
+        end.best_epoch,
+        end.epochs_trained,
+        end.duration_seconds,
+    ]
+
+
+def _sentence(history: History) -> str:
+    begin, end = history.begin, history.end
+    state = "runs" if end is None else _STATES[end.status]
+    return f"The {begin.strategy} search **{begin.name}** {state}."
+
+
+_STATES = {
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.INTERRUPTED: "was interrupted; the same command continues it",
+}
+
+
+def _progress(history: History) -> str:
+    finished = {a.begin.trial for a in history.attempts if a.finished}
+    failed = finished - {a.begin.trial for a in history.attempts if a.completed}
+    total = history.begin.total_trials
+    counted = f"{len(finished)} finished" if total is None else f"{len(finished)} of {total}"
+    return f"{counted}, {len(failed)} failed"
+
+
+def _score(attempt: Attempt) -> str:
+    assert attempt.end is not None
+    epoch = attempt.end.best_epoch
+    where = f"trial {attempt.begin.trial}" + ("" if epoch is None else f", epoch {epoch}")
+    return f"{attempt.end.score:.6g} ({where})"
+
+
+def _test(evaluation: EvaluationEnd) -> str:
+    metrics = ", ".join(f"{name} {value:.6g}" for name, value in evaluation.metrics.items())
+    how = "trained again on train and validation data" if evaluation.retrained else "as searched"
+    return f"{metrics} (trial {evaluation.trial}, {how})"
+
+
+def _hyperparameters(attempt: Attempt) -> str:
+    return _table(("hyperparameter", "value"), attempt.begin.hyperparameters.items())
+
+
+def _leaderboard(attempts: list[Attempt]) -> str:
+    names = list(dict.fromkeys(name for a in attempts for name in a.begin.hyperparameters))
+    rows = []
+    for rank, attempt in enumerate(attempts, start=1):
+        assert attempt.end is not None
+        values = attempt.begin.hyperparameters
+        score = f"{attempt.end.score:.6g}"
+        rows.append([rank, attempt.begin.trial, score, *(values.get(name, "") for name in names)])
+    return _table(("rank", "trial", "score", *names), rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    return "\n".join([_line(header), _line(["---"] * len(header)), *map(_line, rows)])
+
+
+def _line(values: Iterable[Any]) -> str:
+    cells = (f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
+    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"

@@ -1,0 +1,157 @@
+"""The configuration: every file composes, every wrong value is one sentence."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from pipeline.config import (
+    ConfigError,
+    Direction,
+    Resume,
+    compose_config,
+    conf_dir,
+    register_schema,
+    unknown,
+)
+
+CHOICES = [
+    (path.parent.name, path.stem)
+    for group in ("dataset", "model", "strategy", "experiment")
+    for path in sorted((conf_dir() / group).glob("*.yaml"))
+]
+
+
+def test_there_are_choices_in_every_group():
+    assert {group for group, _ in CHOICES} == {"dataset", "model", "strategy", "experiment"}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=["/".join(item) for item in CHOICES])
+def test_every_file_composes_and_opens_with_its_command(group, choice):
+    needed = {"csv": ["dataset.path=x", "dataset.target=y"], "images": ["dataset.path=x"]}
+    config = compose_config([f"{group}={choice}", *needed.get(choice, [])])
+    if group != "experiment":
+        assert getattr(config.choices, group) == choice
+        assert getattr(config, group)["_target_"].startswith("pipeline.")
+    head = (conf_dir() / group / f"{choice}.yaml").read_text().splitlines()[:2]
+    assert any(re.match(rf"# python -m pipeline .*{group}={choice}", line) for line in head)
+
+
+def test_the_defaults_are_the_documented_ones():
+    config = compose_config()
+    assert config.name == "digits-mlp-random"
+    assert (config.objective.name, config.objective.direction) == ("val_loss", Direction.min)
+    assert config.tracking.experiment == "digits"
+    assert config.tracking.registered_model == "digits-mlp"
+    assert (config.storage, config.resume) == ("outputs/searches", Resume.auto)
+    assert (config.seed, config.tracking.uri) == (0, None)
+
+
+def test_hyperband_trains_as_many_epochs_as_training_says():
+    config = compose_config(["strategy=hyperband", "training.epochs=27"])
+    assert config.strategy["max_epochs"] == 27
+    config = compose_config(["strategy=hyperband", "strategy.max_epochs=9"])
+    assert (config.strategy["max_epochs"], config.training.epochs) == (9, 10)
+
+
+def test_hyperparameters_need_no_plus():
+    overrides = ["hyperparameters.units=[8,16]", "hyperparameters.rate.max_value=0.5"]
+    assert compose_config(overrides).hyperparameters == {
+        "units": [8, 16],
+        "rate": {"max_value": 0.5},
+    }
+
+
+def test_no_default_stands_twice():
+    """Types are in the schema, values in the YAML alone."""
+    values = yaml.safe_load((conf_dir() / "config.yaml").read_text())
+    source = Path("pipeline/config.py").read_text()
+    for section in ("training", "objective", "final", "tracking"):
+        for key in values[section]:
+            assert re.search(rf"^    {key}: .* = MISSING$", source, re.MULTILINE), key
+
+
+def test_a_users_own_group(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: mine.build\nunits: 3\n")
+    config = compose_config(["model=mine", "model.units=4"], config_dir=str(tmp_path))
+    assert config.model == {"_target_": "mine.build", "units": 4}
+
+
+WRONG = {
+    "trainig.epochs=3": "key 'trainig' is not known; did you mean 'training'?",
+    "experimen=quick": "key 'experimen' is not known; did you mean 'experiment'?",
+    "strategy=hypeband": "strategy=hypeband is not known; did you mean 'hyperband'? allowed: bay",
+    "training.epoch=3": "key 'epoch' of training is not known; did you mean 'epochs'?",
+    "strategy.max_trails=3": "key 'max_trails' of strategy is not known; did you mean 'max_tr",
+    "+other=1": "key 'other' is not known; allowed: callbacks",
+    "+training.other=1": "key 'training.other' is not known; allowed: batch_size, epochs",
+    "training.epochs=abc": "training.epochs must be of type integer; received 'abc'",
+    "training.epochs=0": "training.epochs must be an integer >= 1; received 0",
+    "training.batch_size=-1": "training.batch_size must be an integer >= 1; received -1",
+    "training.executions_per_trial=0": "executions_per_trial must be an integer >= 1",
+    "training.precision=float8": "Invalid value 'float8', expected one of [float32, mixed_f",
+    "training=3": "training is a section with keys of its own; received 3",
+    "objective.direction=up": "Invalid value 'up', expected one of [min, max]",
+    "objective.name=''": "objective.name must not be empty",
+    "seed=x": "seed must be of type integer; received 'x'",
+    "seed=1.5": "seed must be of type integer; received '1.5'",
+    "seed=null": "seed must have a value; received null",
+    "resume=maybe": "Invalid value 'maybe', expected one of [auto, never, must]",
+    "final.retrain=perhaps": "final.retrain must be true or false; received 'perhaps'",
+    "final.epochs=0": "final.epochs must be an integer >= 1; received 0",
+    "verbose=3": "verbose must be an integer from 0 to 2; received 3",
+    "max_failed_trials=0": "max_failed_trials must be an integer >= 1; received 0",
+    "max_attempts=0": "max_attempts must be an integer >= 1; received 0",
+    "strategy.max_trials=0": "strategy.max_trials must be an integer >= 1; received 0",
+    "strategy.max_trials=many": "strategy.max_trials must be an integer >= 1; received 'many'",
+    "name=a/b": "name must be a name without / \\ or :; received 'a/b'",
+    "tracking.registered_model=a:b": "tracking.registered_model must be a name without / or :",
+    "tracking.experiment=null": "tracking.experiment must have a value; received null",
+    "hyperparameters=3": "hyperparameters must be a mapping from names to values",
+    "callbacks.early_stopping=3": "callbacks.early_stopping must name a Keras callback by _target",
+    "model={units: 3}": "key 'units' of model is not known",
+    "seed=${nothing}": "Interpolation key 'nothing' not found",
+}
+
+
+@pytest.mark.parametrize(("override", "sentence"), WRONG.items(), ids=WRONG)
+def test_a_wrong_value_is_one_sentence(override, sentence):
+    with pytest.raises(ConfigError) as caught:
+        compose_config([override])
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_the_nearest_first():
+    assert unknown("x", ["beta", "alpha"], "alpah") == (
+        "x is not known; did you mean 'alpha'? allowed: alpha, beta"
+    )
+    assert unknown("x", [], "y") == "x is not known; allowed: none"
+
+
+def test_hydra_itself_can_compose_it():
+    register_schema()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        assert compose("config", ["choices.dataset=mine"]).tracking.experiment == "mine"
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--cfg job", "training.epochs=0", "model=no"])
+def test_answers_without_keras_tensorflow_or_mlflow(arguments, tmp_path):
+    program = (
+        "import sys; from pipeline.__main__ import main\n"
+        f"sys.argv = ['pipeline', *{arguments.split()!r}]\n"
+        "code = main()\n"
+        "heavy = {'keras', 'tensorflow', 'mlflow', 'keras_tuner', 'sklearn', 'pandas'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+        "sys.exit(code)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == (0 if arguments.startswith("--") else 2), result.stderr
+    assert not list(tmp_path.iterdir())
