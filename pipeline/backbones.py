@@ -54,7 +54,8 @@ def load(
 
     Raises:
         ValueError: There is no such class, the network cannot take such images, or the weights
-            do not fit it or cannot be downloaded.
+            do not fit it.
+        ConnectionError: The `imagenet` weights are not in Keras' cache and cannot be downloaded.
         FileNotFoundError: The backbone's or the weights' file does not exist.
     """
     path = None if weights in (None, "imagenet") else _existing("weights", str(weights))
@@ -157,12 +158,14 @@ def _construct(
     except ValueError as error:
         raise ValueError(_explain(backbone, image_size, error)) from error
     except Exception as error:
-        # `keras.utils.get_file` raises a bare Exception while it handles the network's error.
-        if weights is None or not isinstance(error.__context__ or error, OSError):
+        # Keras raises a bare Exception when a download cannot start.
+        failed = str(error).startswith("URL fetch failure")
+        if not failed and not isinstance(error, ConnectionError | TimeoutError):
             raise
-        raise ValueError(
-            f"the imagenet weights of {backbone} could not be downloaded, which needs a network "
-            "once: set weights to null (random) or to the path of a file that has them"
+        raise ConnectionError(
+            f"the imagenet weights of {backbone} have to be downloaded once and that failed "
+            f"({error}): connect to the network, or set weights to null (random) or to the path "
+            "of a file that has them"
         ) from error
     finally:
         random.setstate(state)

@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -58,7 +58,9 @@ class Comparison(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Print the table, write the files, and log the MLflow run."""
-        console = Console(quiet=_value(config, "verbose") == 0)
+        # A file or pipe is no terminal of 80 columns: the table need not be folded for it.
+        width = None if sys.stdout.isatty() else 160
+        console = Console(quiet=_value(config, "verbose") == 0, width=width)
         uri = _value(config, "tracking.uri")
         try:
             compare(_sweep_directory(config), tracking_uri=uri, console=console)
@@ -97,15 +99,18 @@ def compare(directory: Path, *, tracking_uri: str | None, console: Console) -> l
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the searches as a table; what they have in common is in its title."""
-    result = Table(title=title(rows), title_justify="left", box=box.SIMPLE_HEAD)
+    layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+    result = Table(title=title(rows), title_justify="left", **layout)
     columns = _columns(rows)
     for name in columns:
-        justify: JustifyMethod = "right" if name in _NUMBERS else "left"
-        result.add_column(name, justify=justify, overflow="fold")
-    for index, cells in enumerate(zip(*columns.values(), strict=True)):
+        if name in _NUMBERS:
+            result.add_column(name, justify="right", no_wrap=True)
+        else:
+            result.add_column(name, overflow="fold")
+    for index, line in enumerate(zip(*columns.values(), strict=True)):
         last = index + 1 == len(rows) or rows[index + 1].group != rows[index].group
         style = "bold green" if rows[index].best else "red" if rows[index].reason else None
-        result.add_row(*(Text(cell) for cell in cells), style=style, end_section=last)
+        result.add_row(*(Text(cell) for cell in line), style=style, end_section=last)
     return result
 
 
@@ -298,8 +303,8 @@ def _tags(rows: Sequence[Row], sweep: str) -> dict[str, str]:
             tags[f"pipeline.{name}"] = value
     for row in best:
         # Several groups on one dataset differ in something that the label tells.
-        name = row.dataset if len(datasets) == len(best) else row.label
-        suffix = f".{_key(str(name))}" if len(best) > 1 else ""
+        group = row.dataset if len(datasets) == len(best) else row.label
+        suffix = f".{_key(str(group))}" if len(best) > 1 else ""
         tags[f"pipeline.best_search{suffix}"] = str(row.search)
     return tags
 

@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -160,7 +161,10 @@ def compose_config(overrides: Sequence[str] = (), config_dir: str | None = None)
         >>> compose_config(["strategy=grid", "training.epochs=3"]).training.epochs
         3
     """
-    config = _compose(overrides, config_dir)
+    try:
+        config = _compose(overrides, config_dir)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(explain(error, overrides, config_dir)) from error
     return typed(config)
 
 
@@ -323,22 +327,19 @@ def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:
     arguments = list(overrides)
     if config_dir is not None:
         arguments.append(f"hydra.searchpath=[file://{Path(config_dir).resolve()}]")
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            config = compose("config", arguments, return_hydra_config=True)
-            HydraConfig.instance().set_config(config)
-    except Exception as error:
-        raise ConfigError(explain(error, overrides, config_dir)) from error
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose("config", arguments, return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
     return config
 
 
 def _known_keys(section: str, overrides: Sequence[str], config_dir: str | None) -> list[str]:
     """Return the keys of a section, from a composition of the group choices alone."""
     groups = ("dataset", "model", "strategy", "experiment")
-    choices = [item for item in overrides if item.partition("=")[0] in groups and "," not in item]
+    choices = [item for item in overrides if re.fullmatch(rf"({'|'.join(groups)})=\w+", item)]
     try:
         config = _compose(choices, config_dir)
-    except ConfigError:
+    except (HydraException, OmegaConfBaseException):  # a choice is wrong too: named next time
         config = _compose([], config_dir)
     if not section:
         return [*(str(key) for key in config if key != "hydra"), "experiment"]

@@ -119,6 +119,7 @@ class Transfer(keras_tuner.HyperModel):
         TypeError: An argument is of the wrong type.
         ValueError: An argument cannot work, alone or with the dataset.
         FileNotFoundError: The backbone's or the weights' file does not exist.
+        ConnectionError: The `imagenet` weights cannot be downloaded.
 
     Example:
         >>> hypermodel = Transfer(dataset=flowers, backbone="MobileNetV2", weights="imagenet")

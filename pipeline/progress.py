@@ -133,7 +133,8 @@ class Progress(SearchCallback):
         return self._state
 
     def _print(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=True, highlight=False)
+        in_file = not self._console.is_interactive  # a line there is a line, however long
+        self._console.print(line, soft_wrap=in_file, highlight=False)
 
     def _render(self) -> RenderableType:
         return _display(self._current_state(), self._clock, self._console.get_time())

@@ -210,5 +210,5 @@ def test_imagenet_without_a_network_says_what_to_do(monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
-    with pytest.raises(ValueError, match=r"imagenet weights of MobileNet .* network once: set "):
+    with pytest.raises(ConnectionError, match=r"weights of MobileNet have .* set weights to null"):
         load("MobileNet", "imagenet", image_size=(128, 128))

@@ -139,7 +139,6 @@ def test_regression_learns_targets_of_any_scale(scale):
     dataset = make_dataset((5,), "regression", scale)
     model = build(MLP(dataset=dataset), learning_rate=0.01, units=64)
     history = model.fit(dataset.train.x, dataset.train.y, epochs=20, batch_size=8, verbose=0)
-    print(history.history["r2"][-1])
     assert history.history["r2"][-1] > 0.8
 
 

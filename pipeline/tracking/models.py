@@ -1,9 +1,9 @@
 """The best model as MLflow keeps models: with signature, input example and requirements."""
 
-import importlib
 import importlib.metadata
 import importlib.util
 import json
+import pkgutil
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -40,12 +40,12 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
         source: Dotted name of what built the model; its module defines the model's own classes.
 
     Raises:
-        ImportError: The module of `source` cannot be imported.
+        ImportError: `source` cannot be imported.
     """
     import keras
     import mlflow.keras
 
-    importlib.import_module(source.rpartition(".")[0])
+    pkgutil.resolve_name(source)  # its module registers its classes with Keras
     model = keras.saving.load_model(keras_file)
     inputs = _read_example(example_file)
     modules = _own_modules(keras_file, keras.saving.get_custom_objects())
@@ -68,15 +68,16 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
 def _read_example(path: Path) -> Any:
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return arrays["x"] if list(arrays) == ["x"] and arrays["x"].ndim > 1 else served_model.columns(arrays)
+    is_array = list(arrays) == ["x"] and arrays["x"].ndim > 1
+    return arrays["x"] if is_array else served_model.columns(arrays)
 
 
 def _signature(inputs: Any, outputs: np.ndarray) -> ModelSignature:
     if isinstance(inputs, dict):
-        specs = [TensorSpec(column.dtype, (-1,), name) for name, column in inputs.items()]
+        given = Schema([TensorSpec(column.dtype, (-1,), name) for name, column in inputs.items()])
     else:
-        specs = [_tensor(inputs)]
-    return ModelSignature(inputs=Schema(specs), outputs=Schema([_tensor(outputs)]))
+        given = Schema([_tensor(inputs)])
+    return ModelSignature(inputs=given, outputs=Schema([_tensor(outputs)]))
 
 
 def _tensor(array: np.ndarray) -> TensorSpec:

@@ -35,7 +35,8 @@ class Projection:
         runs: What they should show.
         known: Identifiers of the runs that are there already.
         directory: The search's folder.
-        progressed: Called whenever MLflow took something.
+        progressed: Called whenever MLflow took something, with the seconds that the next step
+            may take.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Projection:
         runs: SearchRuns,
         known: dict[Key, str],
         directory: Path,
-        progressed: Callable[[], None],
+        progressed: Callable[[float], None],
     ) -> None:
         self._client = store.client
         self._experiment = store.experiment
@@ -83,10 +84,10 @@ class Projection:
         sent = self._sent_tags.setdefault(key, {})
         tags = [RunTag(name, value) for name, value in run.tags.items() if sent.get(name) != value]
         params = [Param(name, value) for name, value in run.params.items()]
-        for some in _batches(params, _PARAMS_PER_REQUEST):
-            self._client.log_batch(identifier, params=some)
-        for some in _batches(run.metrics, _METRICS_PER_REQUEST):
-            self._client.log_batch(identifier, metrics=some)
+        for batch in _batches(params, _PARAMS_PER_REQUEST):
+            self._client.log_batch(identifier, params=batch)
+        for points in _batches(run.metrics, _METRICS_PER_REQUEST):
+            self._client.log_batch(identifier, metrics=points)
         for path, text in run.texts.items():
             self._client.log_text(identifier, text, path)
         if run.status is not None:
@@ -96,7 +97,7 @@ class Projection:
         if tags:
             self._client.log_batch(identifier, tags=tags)
         self._sent_tags[key] = dict(run.tags)
-        self._progressed()
+        self._progressed(0.0)
 
     def _create(self, key: Key, run: Run) -> None:
         tags = dict(run.tags)
@@ -107,7 +108,7 @@ class Projection:
         ).info
         self._identifiers[key] = info.run_id
         self._sent_tags[key] = dict(run.tags)
-        self._progressed()
+        self._progressed(0.0)
 
     def _describe(self) -> None:
         """Renew the description, not more often than people read it."""
@@ -138,7 +139,7 @@ class Projection:
             # A later process may deliver what people have tidied up meanwhile.
             if (self._directory / path).exists():
                 self._client.log_artifact(self.search_run, str(self._directory / path), folder)
-                self._progressed()
+                self._progressed(0.0)
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:

@@ -107,7 +107,8 @@ def log_model(
             client.log_model_artifacts(logged.model_id, str(folder))
         logged = client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     outputs = client.get_run(run).outputs
-    if logged.model_id not in {output.model_id for output in outputs.model_outputs}:
+    linked = outputs.model_outputs if outputs else []
+    if logged.model_id not in {output.model_id for output in linked}:
         client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
 
@@ -115,7 +116,6 @@ def log_model(
 def register(
     client: MlflowClient,
     name: str,
-    run: str,
     logged: LoggedModel,
     begin: SearchBegin,
     evaluation: EvaluationEnd,
@@ -125,7 +125,6 @@ def register(
     Args:
         client: Talks to the registry.
         name: Of the registered model.
-        run: The search's run.
         logged: The model.
         begin: The search.
         evaluation: The model's test.
@@ -134,7 +133,7 @@ def register(
         A sentence on what happened.
     """
     version = _find_version(client, name, logged) or _create_version(
-        client, name, run, logged, begin, evaluation
+        client, name, logged, begin, evaluation
     )
     if _DECISION in version.tags:  # what happened to the alias later is not undone
         return version.tags[_DECISION]
@@ -152,7 +151,6 @@ def _find_version(client: MlflowClient, name: str, logged: LoggedModel) -> Model
 def _create_version(
     client: MlflowClient,
     name: str,
-    run: str,
     logged: LoggedModel,
     begin: SearchBegin,
     evaluation: EvaluationEnd,
@@ -166,7 +164,7 @@ def _create_version(
     return client.create_model_version(
         name,
         source=f"models:/{logged.model_id}",
-        run_id=run,
+        run_id=logged.source_run_id,
         tags=tags,
         model_id=logged.model_id,
         await_creation_for=0,
@@ -193,9 +191,7 @@ def _decide(client: MlflowClient, name: str, version: ModelVersion, new: Tested)
     scores = f"test {new.metric} {old:.4g}"
     if _better(new.score, old, new.direction):
         client.set_registered_model_alias(name, ALIAS, version.version)
-        return (
-            f"alias {ALIAS} moved from version {holder.version} ({scores} -> {new.score:.4g})"
-        )
+        return f"alias {ALIAS} moved from version {holder.version} ({scores} -> {new.score:.4g})"
     return (
         f"alias {ALIAS} stays at version {holder.version} ({scores}, not beaten by {new.score:.4g})"
     )

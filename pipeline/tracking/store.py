@@ -18,6 +18,7 @@ from pipeline.tracking.runs import Key
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ALLOWED = "allowed are for example sqlite:///mlflow.db and http://host:port"
 _PAGE = 1000
+_ERROR_LENGTH = 300
 
 
 class TrackingError(ValueError):
@@ -181,11 +182,25 @@ def hide(uri: str, text: str) -> str:
     if shown == uri:
         return text
     parts = urlsplit(uri)
-    secrets = [uri, parts.netloc.rpartition("@")[0], parts.query, parts.password, parts.username]
-    for secret in filter(None, secrets):
-        text = text.replace(secret, shown if secret == uri else "***")
-        text = text.replace(unquote(secret), "***")
+    user = parts.netloc.rpartition("@")[0]
+    text = text.replace(uri, shown)
+    for secret in filter(None, (user, parts.query, *user.split(":", 1))):
+        text = text.replace(secret, "***").replace(unquote(secret), "***")
     return text
+
+
+def describe_error(uri: str, error: Exception) -> str:
+    """Return what went wrong with a store in one line, without the secrets of its address.
+
+    Args:
+        uri: The store's address.
+        error: What MLflow, or something below it, raised.
+
+    Returns:
+        The line, of 300 characters at most.
+    """
+    text = error.message if isinstance(error, MlflowException) else str(error)
+    return hide(uri, " ".join(text.split()) or type(error).__name__)[:_ERROR_LENGTH]
 
 
 def resolve(uri: str) -> str:

@@ -1,7 +1,6 @@
 """A search in words and in a table: its description in MLflow, and trials.csv."""
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,7 @@ def write_trials(directory: Path) -> None:
         directory: The search's folder, with its journal.
     """
     history = read(directory)
-    names = list(
-        dict.fromkeys(name for a in history.attempts for name in a.begin.hyperparameters)
-    )
+    names = list(dict.fromkeys(name for a in history.attempts for name in a.begin.hyperparameters))
     temporary = directory / f"{TRIALS_FILE}.tmp"
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -64,7 +61,7 @@ def write_trials(directory: Path) -> None:
         for attempt in history.attempts:
             values = attempt.begin.hyperparameters
             writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
-    os.replace(temporary, directory / TRIALS_FILE)
+    temporary.replace(directory / TRIALS_FILE)
 
 
 def _row(attempt: Attempt) -> list[Any]:

@@ -1,0 +1,105 @@
+"""`python -m pipeline.tracking DIRECTORY`: delivers what MLflow does not have of a search yet."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from filelock import FileLock, Timeout
+
+from pipeline.history import FILE_NAME as JOURNAL
+from pipeline.tracking.delivery import FILE_NAME, Courier, Position
+from pipeline.tracking.store import check_uri, describe_error, redact, resolve
+
+DELIVERED, UNREACHABLE, WRONG = 0, 1, 2
+_SECRET = "***"  # what `redact` leaves of one
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Instead of the process's own.
+
+    Returns:
+        The exit code: 0 delivered, 1 MLflow could not be reached, 2 the arguments are wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.tracking",
+        description="Tell MLflow what it does not have of a search yet. Repeating it doubles "
+        "nothing.",
+    )
+    parser.add_argument("directory", type=Path, help="the search's folder")
+    parser.add_argument(
+        "--uri", help="another tracking store, which gets the whole search (default: its own)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        courier, uri = _courier(options.directory, options.uri)
+    except ValueError as error:
+        return _complain(str(error), WRONG)
+    lock = FileLock(options.directory / "lock")  # the one that a running search holds
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _complain(f"{options.directory} is in use; a running search delivers itself", WRONG)
+    try:
+        return _deliver(courier, uri)
+    finally:
+        lock.release()
+
+
+def _deliver(courier: Courier, uri: str) -> int:
+    count = courier.undelivered()
+    try:
+        courier.deliver()
+    except Exception as error:  # MLflow raises too many kinds to list; each is told
+        reason = describe_error(uri, error)
+        return _complain(
+            f"{courier.undelivered()} records could not be delivered to {redact(uri)}: {reason}",
+            UNREACHABLE,
+        )
+    registered = f"; {courier.registered}" if courier.registered else ""
+    sys.stdout.write(f"delivered {count} records to {redact(uri)}{registered}\n")
+    return DELIVERED
+
+
+def _courier(directory: Path, given: str | None) -> tuple[Courier, str]:
+    if not (directory / JOURNAL).is_file():
+        raise ValueError(f"{directory} is no search's folder: it has no {JOURNAL}")
+    own = Position.read(directory) or _configured(directory)
+    uri = given or (os.environ.get("MLFLOW_TRACKING_URI") if _SECRET in own.uri else own.uri)
+    if uri is None:
+        raise ValueError(
+            f"the address {own.uri} has secrets, which are not kept: give it with --uri or as "
+            "MLFLOW_TRACKING_URI"
+        )
+    check_uri(uri, own.experiment)
+    uri = resolve(uri)
+    is_own = redact(uri) == own.uri
+    position = own if is_own else replace(own, uri=redact(uri), offset=0)
+    return Courier(directory, uri, position, remember=is_own), uri
+
+
+def _configured(directory: Path) -> Position:
+    """Return what the search was configured with; it never got as far as delivering."""
+    try:
+        config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{directory} has neither {FILE_NAME} nor config.yaml, which name the tracking store"
+        ) from error
+    tracking = config["tracking"]
+    return Position(resolve(tracking["uri"]), tracking["experiment"], tracking["registered_model"])
+
+
+def _complain(sentence: str, code: int) -> int:
+    sys.stderr.write(f"error: {sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

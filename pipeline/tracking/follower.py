@@ -1,0 +1,166 @@
+"""Follows a search's journal into MLflow from a background thread."""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
+from pipeline.tracking import summary
+from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.store import describe_error, redact, resolve
+
+_FIRST_DELAY = 0.5
+_LONGEST_DELAY = 30.0
+_PAUSE = 0.2  # between deliveries, so that fast epochs share one
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a search's records on their way to MLflow.
+
+    Attributes:
+        undelivered: How many MLflow does not have.
+        error: Why, without secrets; None if it has them all.
+        registered: One sentence on the registered model; None if none was registered.
+    """
+
+    undelivered: int
+    error: str | None
+    registered: str | None
+
+
+class Tracking(SearchCallback):
+    """Shows a search in MLflow while it runs; the search never waits for it.
+
+    The hooks only wake a thread, which brings MLflow up to the journal's end, and tries again
+    with growing delays while that fails. What it has not delivered when the process ends is
+    delivered by the next process that continues the search, or by
+    `python -m pipeline.tracking DIRECTORY`.
+
+    Args:
+        directory: The search's folder; its journal must hear of each event before this does.
+        uri: The tracking store's address.
+        experiment: The experiment's name; created if there is none.
+        registered_model: What to register the best model as; None registers nothing.
+
+    Example:
+        >>> tracking = Tracking(folder, uri="sqlite:///mlflow.db", experiment="digits",
+        ...                     registered_model=None)
+        >>> callbacks = [Journal(folder), tracking]
+        >>> ...  # the search
+        >>> tracking.close().undelivered
+        0
+    """
+
+    def __init__(
+        self, directory: Path, *, uri: str, experiment: str, registered_model: str | None
+    ) -> None:
+        self._uri = resolve(uri)
+        shown = redact(self._uri)
+        position = Position(shown, experiment, registered_model)
+        known = Position.read(directory)
+        if known is not None and (known.uri, known.experiment) == (shown, experiment):
+            position = Position(shown, experiment, registered_model, known.offset)
+        position.write(directory)
+        self._directory = directory
+        self._courier = Courier(directory, self._uri, position, progressed=self._progressed)
+        self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
+        self._condition = threading.Condition()  # guards all below
+        self._news = True
+        self._idle = False
+        self._hurry = False
+        self._stopped = False
+        self._error: str | None = None
+        self._succeeded = time.monotonic()
+        self._next_step_takes = 0.0
+
+    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
+        """Start following; what an earlier process left undelivered is delivered as well."""
+        self._thread.start()
+
+    def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
+        """Write trials.csv, which is there also without MLflow, and wake the thread."""
+        summary.write_trials(self._directory)
+        self._wake()
+
+    def _hear(self, record: Record) -> None:  # noqa: ARG002
+        self._wake()
+
+    on_trial_begin = on_epoch_end = on_trial_end = on_evaluation_end = _hear
+
+    def close(self, patience: float = 10.0) -> Delivery:
+        """Wait until MLflow has everything, then stop.
+
+        Args:
+            patience: Seconds without any success after which it stops all the same.
+
+        Returns:
+            What was delivered.
+        """
+        with self._condition:
+            self._hurry = self._news = True
+            self._idle = False
+            self._condition.notify_all()
+            started = time.monotonic()
+            while self._thread.is_alive() and not self._idle:
+                since = max(started, self._succeeded)
+                left = since + max(patience, self._next_step_takes) - time.monotonic()
+                if left <= 0:
+                    break
+                self._condition.wait(left)
+            self._stopped = True
+            self._condition.notify_all()
+        return Delivery(self._courier.undelivered(), self._error, self._courier.registered)
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._news = True
+            self._idle = False
+            self._condition.notify_all()
+
+    def _progressed(self, seconds: float) -> None:
+        with self._condition:
+            self._succeeded = time.monotonic()
+            self._next_step_takes = seconds
+
+    def _follow(self) -> None:
+        delay = _FIRST_DELAY
+        while self._await_news():
+            try:
+                self._courier.deliver()
+            except Exception as error:  # a search is worth more than its picture
+                self._note_failure(error)
+                delay = _FIRST_DELAY if self._rest(delay) else min(2 * delay, _LONGEST_DELAY)
+            else:
+                self._note_success()
+                self._rest(_PAUSE)
+                delay = _FIRST_DELAY
+
+    def _await_news(self) -> bool:
+        """Wait for something to deliver; return False once nothing more shall be."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._news or self._stopped)
+            self._news = False
+            return not self._stopped
+
+    def _rest(self, seconds: float) -> bool:
+        """Wait, but not when the search has just ended; return whether it has."""
+        with self._condition:
+            hurried = self._condition.wait_for(lambda: self._hurry or self._stopped, seconds)
+            self._hurry = False
+            return hurried
+
+    def _note_success(self) -> None:
+        with self._condition:
+            self._error = None
+            self._succeeded = time.monotonic()
+            self._idle = not self._news
+            self._condition.notify_all()
+
+    def _note_failure(self, error: Exception) -> None:
+        with self._condition:
+            self._error = describe_error(self._uri, error)
+            self._news = True
+            self._next_step_takes = 0.0
+            self._condition.notify_all()
