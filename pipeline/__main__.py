@@ -1,8 +1,13 @@
 """The command line: `python -m pipeline`; imports nothing heavy before a search starts."""
 
+import logging
 import os
+import re
 import sys
+import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config import Config, ConfigError, conf_dir, explain, register_schema, typed
 
+_STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -115,6 +121,29 @@ def _prepare_environment() -> None:
         "GIT_PYTHON_REFRESH": "quiet",
     }.items():
         os.environ.setdefault(name, value)
+    # Keras traces anew for every trial, which TensorFlow takes for a mistake.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _without_startup_noise() -> Iterator[None]:
+    """Drop what TensorFlow's libraries write to the terminal when they are loaded, nothing else.
+
+    They write before their log level is read, straight to the file descriptor.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines(keepends=True)
+            sys.stderr.writelines(line for line in lines if not _STARTUP_NOISE.match(line))
 
 
 def _overrides() -> list[str]:

@@ -86,8 +86,8 @@ def cut(model: keras.Model, layer: str | None) -> keras.Model:
     names = [other.name for other in model.layers]
     if layer is not None and layer not in names:
         raise ValueError(
-            f"the backbone has no layer {layer!r}: {_suggest(layer, names)}, "
-            f"or null for its last layer, {names[-1]!r}"
+            f"the backbone has no layer {layer!r}: set cut_layer to null for its last, "
+            f"{names[-1]!r}, or {_suggest(layer, names)}"
         )
     output = model.outputs[0] if layer is None else model.get_layer(layer).output
     part = keras.Model(model.inputs[0], output, name="backbone")
@@ -251,7 +251,7 @@ def _suggest(name: str, names: Iterable[str]) -> str:
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.5)
     known = [by_lower[match] for match in close] or list(names)
-    shown = known if len(known) <= 50 else [*known[:5], "…", *known[-20:]]
+    shown = known if len(known) <= 50 else [*known[:5], "…", *known[-10:]]
     return "use " + ", ".join(shown)
 
 

@@ -127,6 +127,9 @@ class TrialEnd:
         message: One sentence on why it failed; None if it did not.
         traceback: The failure's traceback; None if there is none.
         time: Seconds since the epoch.
+        declared: Hyperparameters that the search space did not have before this trial, as
+            KerasTuner's configuration; a hypermodel's own `fit` may declare some.
+        declared_values: Their values in this trial.
     """
 
     trial: str
@@ -141,6 +144,8 @@ class TrialEnd:
     message: str | None
     traceback: str | None
     time: float
+    declared: list[dict[str, Any]] = field(default_factory=list)
+    declared_values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

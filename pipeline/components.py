@@ -17,6 +17,7 @@ from pipeline.trainer import Trainer
 
 
 def make_dataset(config: Config) -> Dataset:
+    """Load the dataset, and check that it is one."""
     dataset = explained("dataset", _target("dataset", config.dataset))
     if not isinstance(dataset, Dataset):
         raise ConfigError(
@@ -51,6 +52,7 @@ class _FunctionHyperModel(keras_tuner.HyperModel):
 
 
 def make_space(config: Config, hypermodel: keras_tuner.HyperModel) -> keras_tuner.HyperParameters:
+    """Explore what the hypermodel declares, and override it with `hyperparameters`."""
     declared = explained("model", spaces.discover, hypermodel)
     return explained("hyperparameters", spaces.override, declared, config.hyperparameters)
 
@@ -89,8 +91,9 @@ def make_trainer(
     hypermodel: keras_tuner.HyperModel,
     objective: keras_tuner.Objective,
 ) -> Trainer:
+    """Build the trainer; its Keras callbacks are built once now, so that a wrong one ends here."""
     make_callbacks = functools.partial(_make_callbacks, config.callbacks)
-    make_callbacks()  # a wrong one ends here, not in the first trial
+    make_callbacks()
     return Trainer(
         hypermodel=hypermodel,
         dataset=dataset,
@@ -117,7 +120,7 @@ def _make_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> list[keras.callba
 def _target(key: str, node: Mapping[str, Any]) -> functools.partial[Any]:
     """Resolve a node's `_target_` and its arguments, and check their names."""
     try:
-        target = instantiate(dict(node), _convert_="all", _partial_=True)
+        target: functools.partial[Any] = instantiate(dict(node), _convert_="all", _partial_=True)
     except InstantiationException as error:
         raise ConfigError(f"{key}: {_reason(error)}") from error
     try:

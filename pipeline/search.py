@@ -1,31 +1,26 @@
 """One search, from its configuration to its result: the page that wires everything."""
 
 import dataclasses
-import functools
-import inspect
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import keras_tuner
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rich.console import Console
 
 from pipeline import components, evaluation
-from pipeline.callbacks import EvaluationEnd, SearchBegin 
-from pipeline.config import Config, ConfigError
+from pipeline.callbacks import EvaluationEnd, SearchBegin
+from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.history import Attempt, History, Journal, read
+from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.progress import LeaderboardRow, Progress, leaderboard
-from pipeline.storage import open_folder, write_config
-from pipeline.tracking import Tracking, check_uri, redact
+from pipeline.storage import Folder, open_folder, restored_trials, write_config
+from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
 from pipeline.trainer import Trainer, Weights, derive_seed
 from pipeline.tuner import SearchError, Tuner
 
@@ -88,7 +83,8 @@ def run_search(
         overrides=overrides,
         sweep=sweep,
     )
-    with open_folder(Path(config.storage), begin, config.resume) as folder:
+    resume = _possible_resume(config.resume, oracle)
+    with open_folder(Path(config.storage), begin, resume) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         write_config(folder.path, begin.config, begin.overrides)
         progress = Progress(console, config.verbose)
@@ -99,7 +95,7 @@ def run_search(
             registered_model=config.tracking.registered_model,
         )
         callbacks = [Journal(folder.path), tracking, progress]
-        attempts = _resume(oracle, folder.past, progress) if folder.past else {}
+        attempts = _resume(oracle, folder, progress, console)
         tuner = Tuner(
             oracle=oracle,
             trainer=trainer,
@@ -125,10 +121,10 @@ def run_search(
 
 def _shown(config: Config, uri: str) -> Mapping[str, Any]:
     """Return the configuration as plain data, with no secret in it."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(container, dict)
-    container["tracking"]["uri"] = redact(uri)
-    return container
+    container: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    shown: dict[str, Any] = container
+    shown["tracking"]["uri"] = redact(uri)
+    return shown
 
 
 def _run(tuner: Tuner) -> None:
@@ -138,13 +134,34 @@ def _run(tuner: Tuner) -> None:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
-def _resume(oracle: keras_tuner.Oracle, past: History, progress: Progress) -> Mapping[str, int]:
+def _possible_resume(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
+    """Return `never` for an oracle that cannot continue, unless it must."""
+    if hasattr(oracle, "restore"):
+        return resume
+    if resume is Resume.must:
+        raise ConfigError(
+            f"resume=must needs a strategy that can continue; {type(oracle).__name__} is no "
+            "pipeline.strategies.Oracle"
+        )
+    return Resume.never
+
+
+def _resume(
+    oracle: keras_tuner.Oracle, folder: Folder, progress: Progress, console: Console
+) -> Mapping[str, int]:
     """Bring the oracle and the terminal to where an unfinished search was.
 
     Returns:
-        The attempts made at each trial.
+        The attempts that count, by trial.
     """
-    return {}
+    if folder.past is None:
+        return {}
+    trials = restored_trials(folder.past)
+    oracle.restore(trials)
+    progress.replay(record for _, record in follow(folder.path))
+    ended = sum(trial.status != "RUNNING" for trial in trials)
+    console.print(f"Continuing {folder.path.name} at trial {ended:04d}", soft_wrap=True)
+    return {trial.trial_id: trial.attempts for trial in trials}
 
 
 def _evaluate_best(
@@ -194,19 +211,25 @@ def _best_epochs(attempt: Attempt) -> int:
     return attempt.begin.epochs if best_epoch is None else best_epoch + 1
 
 
-def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Any) -> None:
+def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Delivery) -> None:
     """Print the leaderboard, the test's result and how to see it all."""
     begin, tested = result.history.begin, result.history.evaluation
     assert tested is not None
     rows = [_leaderboard_row(attempt) for attempt in result.history.ranked()]
     console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
-    how = "trained again on train and validation data" if tested.retrained else "its best weights"
-    console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]")
+    how = "retrained on train and validation data" if tested.retrained else "its best weights"
+    console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
     console.print(f"Model: {result.model}", soft_wrap=True)
-    for sentence in delivery.sentences:
-        console.print(sentence, soft_wrap=True)
-    console.print(_how_to_see(uri), soft_wrap=True)
+    if delivery.registered:
+        console.print(delivery.registered, soft_wrap=True)
+    if delivery.undelivered:
+        console.print(
+            f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
+            f"them with: python -m pipeline.tracking {result.directory}",
+            soft_wrap=True,
+        )
+    console.print(f"See every trial: [bold]{viewing(uri)}[/]", soft_wrap=True)
 
 
 def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
@@ -221,10 +244,3 @@ def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
         seconds=end.duration_seconds,
         hyperparameters=attempt.begin.hyperparameters,
     )
-
-
-def _how_to_see(uri: str) -> str:
-    if uri.startswith("http"):
-        return f"See every trial: {redact(uri)}"
-    store = "" if uri == _DEFAULT_URI else f" --backend-store-uri {redact(uri)}"
-    return f"See every trial: [bold]mlflow ui{store}[/]"

@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from pipeline.callbacks import SearchBegin
+from pipeline.callbacks import SearchBegin, Status
 from pipeline.config import ConfigError, Resume
-from pipeline.history import FILE_NAME, History, read
+from pipeline.history import FILE_NAME, Attempt, History, read
+from pipeline.strategies import RestoredTrial
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,56 @@ def find_unfinished(storage: Path, fingerprint: str) -> History | None:
         if past.begin.fingerprint == fingerprint:
             return None if past.finished else past
     return None
+
+
+def restored_trials(past: History) -> list[RestoredTrial]:
+    """Return the trials of an unfinished search, for the oracle that continues it.
+
+    Args:
+        past: The search so far.
+
+    Returns:
+        Each trial once, in the order they started; one that was running is RUNNING again.
+    """
+    attempts: dict[str, list[Attempt]] = {}
+    for attempt in past.attempts:
+        attempts.setdefault(attempt.begin.trial, []).append(attempt)
+    return [_restored(tries) for tries in attempts.values()]
+
+
+def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
+    last = tries[-1]
+    end = last.end if last.finished else None
+    failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
+    return RestoredTrial(
+        trial_id=last.begin.trial,
+        values=_values(last),
+        status="RUNNING" if end is None else end.status.value,
+        score=end.score if end else None,
+        best_step=end.best_epoch or 0 if end else None,
+        attempts=len(failed),
+        metrics=end.metrics if end else {},
+        message=end.message if end else None,
+        declared=end.declared if end else (),
+    )
+
+
+def _values(attempt: Attempt) -> dict[str, Any]:
+    """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
+    begin = attempt.begin
+    values = dict(begin.hyperparameters)
+    if attempt.end:
+        values |= attempt.end.declared_values
+    if begin.lineage:
+        values |= {
+            "tuner/epochs": begin.epochs,
+            "tuner/initial_epoch": begin.initial_epoch,
+            "tuner/bracket": begin.lineage["bracket"],
+            "tuner/round": begin.lineage["round"],
+        }
+        if begin.lineage["parent"] is not None:
+            values["tuner/trial_id"] = begin.lineage["parent"]
+    return values
 
 
 def new_identifier(name: str) -> str:

@@ -179,7 +179,7 @@ class Tuner(keras_tuner.Tuner):
         ends_search = failure is not None and not _is_trials_own(failure)
         if not ends_search:
             self._tell_oracle(trial, results, failure)
-        self._tell_trial_end(trial, attempt, results, failure, time.monotonic() - started)
+        self._tell_trial_end(begin, results, failure, time.monotonic() - started)
         if failure is not None and ends_search:
             raise failure
         self._count_failure(trial, failure)
@@ -200,14 +200,13 @@ class Tuner(keras_tuner.Tuner):
 
     def _tell_trial_end(
         self,
-        trial: Trial,
-        attempt: int,
+        began: TrialBegin,
         results: Sequence[TrainingResult],
         failure: BaseException | None,
         seconds: float,
     ) -> None:
         """Say how the oracle judged the attempt."""
-        ended = self.oracle.get_trial(trial.trial_id)
+        ended = self.oracle.get_trial(began.trial)
         completed = failure is None and ended.status == TrialStatus.COMPLETED
         interrupted = failure is not None and not isinstance(failure, Exception)
         status = (
@@ -215,8 +214,8 @@ class Tuner(keras_tuner.Tuner):
         )
         again = interrupted or ended.status == TrialStatus.INVALID
         end = TrialEnd(
-            trial=trial.trial_id,
-            attempt=attempt,
+            trial=began.trial,
+            attempt=began.attempt,
             status=status,
             score=float(ended.score) if completed else None,
             best_epoch=self._best(results).best_epoch if completed else None,
@@ -227,11 +226,21 @@ class Tuner(keras_tuner.Tuner):
             message=_sentence(failure) if failure else None,
             traceback="".join(traceback.format_exception(failure)) if failure else None,
             time=time.time(),
+            **self._declared(ended, began),
         )
         if status is Status.FAILED:
-            self._attempts[trial.trial_id] += 1
+            self._attempts[began.trial] += 1
         for callback in self._callbacks:
             callback.on_trial_end(end)
+
+    def _declared(self, ended: Trial, began: TrialBegin) -> dict[str, Any]:
+        """Return what the trial's own training added to the search space."""
+        if not hasattr(self.oracle, "declared_by"):
+            return {}
+        declared = self.oracle.declared_by(ended.trial_id)
+        names = {item["config"]["name"] for item in declared} - began.hyperparameters.keys()
+        values = {name: ended.hyperparameters.values.get(name) for name in sorted(names)}
+        return {"declared": declared, "declared_values": values}
 
     def _count_failure(self, trial: Trial, failure: BaseException | None) -> None:
         status = self.oracle.get_trial(trial.trial_id).status

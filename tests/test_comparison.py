@@ -406,7 +406,7 @@ def test_mlflow_away(four_jobs, tmp_path, capsys):
     for job in four_jobs:
         note_job(job, tmp_path / "sweep")
     console = Console(file=io.StringIO())
-    rows = compare(tmp_path / "sweep", tracking_uri="http://me:secret@127.0.0.1:9", console=console)
+    rows = compare(tmp_path / "sweep", tracking_uri="http://reader:secret@127.0.0.1:9", console=console)
     assert rows[0].best
     assert (tmp_path / "sweep/best_score.png").exists()
     error = capsys.readouterr().err
@@ -442,7 +442,7 @@ SCRIPT = """
     job()
 """
 CONFIG = """
-    defaults: [_self_, strategy: random]
+    defaults: [_self_, strategy: random, override hydra/hydra_logging: none]
     seed: 0
     verbose: 1
     objective: {name: val_loss, direction: min}
@@ -470,7 +470,7 @@ def project(tmp_path):
 
 def run_script(project: Path, *arguments: str):
     return subprocess.run(
-        [sys.executable, "script.py", *arguments, "tracking.uri=http://me:secret@127.0.0.1:9"],
+        [sys.executable, "script.py", *arguments, "tracking.uri=http://reader:secret@127.0.0.1:9"],
         cwd=project,
         env={"PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "80"},
         capture_output=True,

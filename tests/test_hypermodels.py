@@ -345,7 +345,7 @@ ERRORS = {
     "unknown layer": (
         Transfer,
         {"cut_layer": "konv"},
-        "no layer 'konv': use conv, or null for its last layer, 'flat'",
+        "no layer 'konv': set cut_layer to null for its last, 'flat', or use conv",
     ),
     "unknown pooling": (
         Transfer,

@@ -7,10 +7,11 @@ the best model, `store` of where all of it is kept.
 
 import os
 
-# MLflow reads the first when it is imported, the others with each request. Its own repetitions
+# MLflow reads the first two when it is imported, the others with each request. Its own repetitions
 # block for minutes and may create a run twice; `follower` repeats instead.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "120",

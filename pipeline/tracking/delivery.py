@@ -1,13 +1,12 @@
 """Takes a search's journal to MLflow, from where the last delivery got to."""
 
 import dataclasses
-import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.callbacks import EvaluationEnd, SearchBegin
+from pipeline.callbacks import EvaluationEnd, Record, SearchBegin
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import JournalError, follow
 from pipeline.tracking import registry
@@ -133,9 +132,7 @@ class Courier:
         self._connection = connection
         complete = False
         while not complete:
-            pending = follow(self._directory, self._position.offset)
-            records = list(itertools.islice(pending, _RECORDS_AT_ONCE))
-            complete = len(records) < _RECORDS_AT_ONCE
+            records, complete = self._next_records()
             for _, record in records:
                 connection.runs.add(record)
             if records:
@@ -144,6 +141,19 @@ class Courier:
                 self._deliver_model(connection)
             if records:
                 self._advance(records[-1][0])
+
+    def _next_records(self) -> tuple[list[tuple[int, Record]], bool]:
+        """Return what is sent next, and whether nothing is behind it.
+
+        A test of the best model is not sent with what is before it: it takes the longest, and
+        may fail by itself.
+        """
+        records: list[tuple[int, Record]] = []
+        for end, record in follow(self._directory, self._position.offset):
+            if len(records) == _RECORDS_AT_ONCE or (records and isinstance(record, EvaluationEnd)):
+                return records, False
+            records.append((end, record))
+        return records, True
 
     def _connect(self) -> _Connection | None:
         """Look up what is there; what the position says is void if the runs are gone."""

@@ -74,6 +74,8 @@ class Tracking(SearchCallback):
         self._error: str | None = None
         self._succeeded = time.monotonic()
         self._next_step_takes = 0.0
+        self._steps = 0  # of the present delivery
+        self._failed_at = 0  # steps that a failed one had got done
 
     def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
         """Start following; what an earlier process left undelivered is delivered as well."""
@@ -120,9 +122,12 @@ class Tracking(SearchCallback):
             self._condition.notify_all()
 
     def _progressed(self, seconds: float) -> None:
+        """Note what succeeded, but not again what already had before the last failure."""
         with self._condition:
-            self._succeeded = time.monotonic()
-            self._next_step_takes = seconds
+            self._steps += 1
+            if self._steps > self._failed_at:
+                self._succeeded = time.monotonic()
+                self._next_step_takes = seconds
 
     def _follow(self) -> None:
         delay = _FIRST_DELAY
@@ -142,6 +147,7 @@ class Tracking(SearchCallback):
         with self._condition:
             self._condition.wait_for(lambda: self._news or self._stopped)
             self._news = False
+            self._steps = 0
             return not self._stopped
 
     def _rest(self, seconds: float) -> bool:
@@ -154,7 +160,7 @@ class Tracking(SearchCallback):
     def _note_success(self) -> None:
         with self._condition:
             self._error = None
-            self._succeeded = time.monotonic()
+            self._failed_at = 0
             self._idle = not self._news
             self._condition.notify_all()
 
@@ -162,5 +168,6 @@ class Tracking(SearchCallback):
         with self._condition:
             self._error = describe_error(self._uri, error)
             self._news = True
+            self._failed_at = max(self._failed_at, self._steps)
             self._next_step_takes = 0.0
             self._condition.notify_all()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
+import mlflow.keras
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
@@ -42,11 +44,8 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
     Raises:
         ImportError: `source` cannot be imported.
     """
-    import keras
-    import mlflow.keras
-
     pkgutil.resolve_name(source)  # its module registers its classes with Keras
-    model = keras.saving.load_model(keras_file)
+    model = keras.saving.load_model(keras_file, compile=False)
     inputs = _read_example(example_file)
     modules = _own_modules(keras_file, keras.saving.get_custom_objects())
     installed = importlib.metadata.packages_distributions()
@@ -61,6 +60,8 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
             f"{name}=={importlib.metadata.version(name)}" for name in (*_REQUIRED, *packages)
         ],
     )
+    # What was tested is logged, not what this process makes of it.
+    shutil.copyfile(keras_file, path / metadata.flavors["keras"]["data"] / "model.keras")
     if isinstance(inputs, dict) or modules:
         _add_loader(path, metadata, modules)
 

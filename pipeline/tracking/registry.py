@@ -12,7 +12,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from pipeline.callbacks import EvaluationEnd, SearchBegin
-from pipeline.tracking import models
 from pipeline.tracking.runs import milliseconds
 
 ALIAS = "best"
@@ -92,6 +91,8 @@ def log_model(
             info.experiment_id, name=_MODEL_NAME, source_run_id=run, tags=tags, model_type="keras"
         )
     if logged.status != LoggedModelStatus.READY:
+        from pipeline.tracking import models  # imports Keras, which only this needs
+
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "model"
             metadata = Model(

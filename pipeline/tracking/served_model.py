@@ -61,4 +61,4 @@ def _load_pyfunc(path: str) -> ServedModel:
     flavors = Model.load(str(Path(path) / "MLmodel")).flavors
     for module in flavors["python_function"]["modules"]:
         importlib.import_module(module)  # registers the classes that Keras looks up
-    return ServedModel(mlflow.keras.load_model(path))
+    return ServedModel(mlflow.keras.load_model(path, load_model_kwargs={"compile": False}))
