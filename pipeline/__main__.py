@@ -75,10 +75,8 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     directory: Path | None = None
     try:
         config = typed(composed)
-        from pipeline.search import (
-            SearchError,
-            run_search,
-        )  # imports Keras: not before the configuration is good
+        with _without_startup_noise():
+            from pipeline.search import SearchError, run_search  # imports Keras
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
     hydra_config = HydraConfig.get()

@@ -191,6 +191,11 @@ def typed(config: DictConfig) -> Config:
         raise ConfigError(
             "the composed configuration lacks the schema; start from conf/config.yaml"
         )
+    for group in ("callbacks", "hyperparameters", "dataset", "model", "strategy"):
+        # What others construct gets plain values: `${objective.direction}` is a string there.
+        setattr(
+            result, group, OmegaConf.to_container(config[group], resolve=True, enum_to_str=True)
+        )
     _check_known(result)
     check(result)
     return result

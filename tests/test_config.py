@@ -58,6 +58,12 @@ def test_hyperband_trains_as_many_epochs_as_training_says():
     assert (config.strategy["max_epochs"], config.training.epochs) == (9, 10)
 
 
+def test_callbacks_follow_the_objective():
+    overrides = ["objective.name=val_f1", "objective.direction=max"]
+    stopping = compose_config(overrides).callbacks["early_stopping"]
+    assert (stopping["monitor"], stopping["mode"]) == ("val_f1", "max")
+
+
 def test_hyperparameters_need_no_plus():
     overrides = ["hyperparameters.units=[8,16]", "hyperparameters.rate.max_value=0.5"]
     assert compose_config(overrides).hyperparameters == {

@@ -48,13 +48,13 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
     model = keras.saving.load_model(keras_file, compile=False)
     inputs = _read_example(example_file)
     modules = _own_modules(keras_file, keras.saving.get_custom_objects())
-    installed = importlib.metadata.packages_distributions()
-    packages = sorted({installed[top][0] for top in map(_top, modules) if top in installed})
+    packages, own = _origins(modules)
+    path.mkdir()
     mlflow.keras.save_model(
         model,
         str(path),
         mlflow_model=metadata,
-        signature=_signature(inputs, model.predict(inputs, verbose=0)),
+        signature=_signature(inputs, _outputs(model, inputs)),
         input_example=pd.DataFrame(inputs) if isinstance(inputs, dict) else inputs,
         pip_requirements=[
             f"{name}=={importlib.metadata.version(name)}" for name in (*_REQUIRED, *packages)
@@ -63,7 +63,7 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
     # What was tested is logged, not what this process makes of it.
     shutil.copyfile(keras_file, path / metadata.flavors["keras"]["data"] / "model.keras")
     if isinstance(inputs, dict) or modules:
-        _add_loader(path, metadata, modules)
+        _add_loader(path, metadata, modules, own)
 
 
 def _read_example(path: Path) -> Any:
@@ -71,6 +71,13 @@ def _read_example(path: Path) -> Any:
         arrays = {name: stored[name] for name in stored.files}
     is_array = list(arrays) == ["x"] and arrays["x"].ndim > 1
     return arrays["x"] if is_array else served_model.columns(arrays)
+
+
+def _outputs(model: Any, inputs: Any) -> np.ndarray:
+    """Call the model; `predict` would compile it for these few rows."""
+    tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+    outputs: np.ndarray = keras.ops.convert_to_numpy(model(tensors, training=False))
+    return outputs
 
 
 def _signature(inputs: Any, outputs: np.ndarray) -> ModelSignature:
@@ -105,14 +112,23 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _add_loader(path: Path, metadata: Model, modules: list[str]) -> None:
+def _origins(modules: list[str]) -> tuple[list[str], list[str]]:
+    """Return the installed packages that modules belong to, and the other modules' top names."""
+    if not modules:  # looking through what is installed takes a second
+        return [], []
+    installed = importlib.metadata.packages_distributions()
+    tops = sorted({_top(module) for module in modules})
+    packages = sorted({installed[top][0] for top in tops if top in installed})
+    return packages, [top for top in tops if top not in installed]
+
+
+def _add_loader(path: Path, metadata: Model, modules: list[str], own: list[str]) -> None:
     """Let the saved model be served by `served_model`, with the user's modules beside it."""
     code = path / _CODE
     code.mkdir()
     shutil.copyfile(served_model.__file__, code / f"{_LOADER}.py")
-    installed = importlib.metadata.packages_distributions()
-    for top in sorted({_top(module) for module in modules} - set(installed)):
-        _copy_module(top, code)
+    for name in own:
+        _copy_module(name, code)
     environments = metadata.flavors["python_function"]["env"]
     mlflow.pyfunc.add_to_model(
         metadata,

@@ -96,7 +96,10 @@ def log_model(
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "model"
             metadata = Model(
-                artifact_path=logged.artifact_location, run_id=run, model_id=logged.model_id
+                artifact_path=logged.artifact_location,
+                run_id=run,
+                model_uuid=logged.model_id,
+                model_id=logged.model_id,
             )
             models.save(
                 directory / evaluation.model,

@@ -17,6 +17,7 @@ from pipeline.tracking.runs import Key
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ALLOWED = "allowed are for example sqlite:///mlflow.db and http://host:port"
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
 _ERROR_LENGTH = 300
 
@@ -90,7 +91,8 @@ def connect(uri: str, experiment: str) -> Store:
     client = MlflowClient(absolute)
     known = client.get_experiment_by_name(experiment)
     if known is None:
-        return Store(client, client.create_experiment(experiment, _artifacts(absolute, experiment)))
+        location = _artifacts(absolute, experiment)
+        return Store(client, client.create_experiment(experiment, location, tags=_EXPERIMENT_TAGS))
     if known.lifecycle_stage != "active":
         raise TrackingError(
             f"the MLflow experiment {experiment!r} at {redact(uri)} was deleted; restore it with "

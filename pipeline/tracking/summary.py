@@ -31,7 +31,6 @@ def describe(history: History) -> str:
         ("Model", begin.model),
         ("Strategy", begin.strategy),
         ("Objective", f"{begin.objective} ({begin.direction})"),
-        ("Trials", _progress(history)),
     ]
     if ranked:
         facts.append(("Best score", _score(ranked[0])))
@@ -81,14 +80,18 @@ def _row(attempt: Attempt) -> list[Any]:
 
 def _sentence(history: History) -> str:
     begin, end = history.begin, history.end
-    state = "runs" if end is None else _STATES[end.status]
-    return f"The {begin.strategy} search **{begin.name}** {state}."
+    state = "running" if end is None else _STATES[end.status]
+    verb = "minimises" if begin.direction == "min" else "maximises"
+    return (
+        f"**{begin.name}** {verb} {begin.objective} of {begin.model} on {begin.dataset} with the "
+        f"strategy {begin.strategy}: {state}, {_progress(history)}."
+    )
 
 
 _STATES = {
     Status.COMPLETED: "completed",
     Status.FAILED: "failed",
-    Status.INTERRUPTED: "was interrupted; the same command continues it",
+    Status.INTERRUPTED: "interrupted (the same command continues it)",
 }
 
 
@@ -96,8 +99,8 @@ def _progress(history: History) -> str:
     finished = {a.begin.trial for a in history.attempts if a.finished}
     failed = finished - {a.begin.trial for a in history.attempts if a.completed}
     total = history.begin.total_trials
-    counted = f"{len(finished)} finished" if total is None else f"{len(finished)} of {total}"
-    return f"{counted}, {len(failed)} failed"
+    budget = "" if total is None else f" of {total}"
+    return f"{len(finished)}{budget} trials finished, {len(failed)} failed"
 
 
 def _score(attempt: Attempt) -> str:

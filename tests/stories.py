@@ -1,0 +1,171 @@
+"""Searches told record by record on a clock of their own, and how MLflow shows them."""
+
+import dataclasses
+import itertools
+import zlib
+from pathlib import Path
+
+import numpy as np
+import records
+from mlflow import MlflowClient
+
+from pipeline.callbacks import (
+    EpochEnd,
+    EvaluationEnd,
+    Record,
+    SearchBegin,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
+from pipeline.tracking import redact
+from pipeline.tracking.delivery import Courier, Position
+
+EXPERIMENT = "digits"
+
+
+class Story:
+    """Collects the records of a search; each happens a quarter of a second after the last."""
+
+    def __init__(self, **changes) -> None:
+        info = {
+            "digest": "d1",
+            "source": "sklearn.datasets.load_digits",
+            "schema": {"mlflow_tensorspec": {"features": []}},
+            "profile": {"task": "classification"},
+        }
+        config = {"model": {"_target_": "pipeline.hypermodels.MLP"}}
+        fields = {"search": "s1", "dataset_info": info, "config": config, "total_trials": 3}
+        self.records: list[Record] = []
+        self._begin = records.search_begin(**(fields | changes))
+        self._times = (1_700_000_000 + n / 4 for n in itertools.count())
+
+    def begin(self) -> "Story":
+        return self._add(self._begin)
+
+    def start(self, trial="0000", attempt=0, *, lineage=None, initial_epoch=0, epochs=3, **values):
+        hyperparameters = values or {"units": 8, "rate": 0.1, "on": True}
+        return self._add(
+            TrialBegin(trial, attempt, hyperparameters, lineage or {}, initial_epoch, epochs, 0.0)
+        )
+
+    def epoch(self, epoch, trial="0000", attempt=0, execution=0, **logs) -> "Story":
+        return self._add(EpochEnd(trial, attempt, execution, epoch, logs, 0.0))
+
+    def stop(self, trial="0000", score=0.5, attempt=0, **changes) -> "Story":
+        end = records.trial_end(trial, score, attempt=attempt)
+        return self._add(dataclasses.replace(end, **changes))
+
+    def fail(self, trial="0000", attempt=0, *, final=True) -> "Story":
+        end = records.trial_end(trial, status=Status.FAILED, attempt=attempt, final=final)
+        return self._add(dataclasses.replace(end, traceback="Traceback:\nValueError: no"))
+
+    def interrupt(self, trial="0000", attempt=0) -> "Story":
+        return self._add(
+            records.trial_end(trial, status=Status.INTERRUPTED, attempt=attempt, final=False)
+        )
+
+    def trial(self, trial="0000", score=0.5, epochs=2, **values) -> "Story":
+        """A whole trial, whose metrics depend on its name."""
+        self.start(trial, **values)
+        seed = zlib.crc32(trial.encode()) % 97
+        for epoch in range(epochs):
+            self.epoch(epoch, trial, loss=seed / (epoch + 1), val_loss=seed / (epoch + 2))
+        return self.stop(trial, score)
+
+    def end(self, status=Status.COMPLETED, best="0000", message=None) -> "Story":
+        return self._add(SearchEnd(status, best, message, 0.0))
+
+    def evaluate(self, score=0.25, score_name="loss", trial="0000") -> "Story":
+        metrics = {score_name: score, "accuracy": 0.75}
+        artifacts = ["evaluation/report.txt", "evaluation/input_example.npz"]
+        record = EvaluationEnd(trial, False, 4, metrics, score_name, "best_model.keras", artifacts)
+        return self._add(record)
+
+    def write(self, directory: Path) -> Path:
+        """Append to the folder's journal what is not there yet; return the folder."""
+        directory.mkdir(parents=True, exist_ok=True)
+        records.write(directory, *self.records)
+        self.records = []
+        return directory
+
+    def of(self, kind) -> list:
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def _add(self, record: Record) -> "Story":
+        self.records.append(dataclasses.replace(record, time=next(self._times)))
+        return self
+
+
+def courier(directory: Path, uri: str, registered_model: str | None = None) -> Courier:
+    position = Position.read(directory)
+    if position is None or position.uri != redact(uri):
+        position = Position(redact(uri), EXPERIMENT, registered_model)
+    return Courier(directory, uri, position)
+
+
+def deliver(directory: Path, uri: str, registered_model: str | None = None) -> str | None:
+    """Deliver a journal in one go; return what happened to the registered model."""
+    one = courier(directory, uri, registered_model)
+    one.deliver()
+    return one.registered
+
+
+def runs(uri: str) -> dict:
+    """Return the experiment's runs by name; a name that is there twice is an error."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return {}
+    found = client.search_runs([experiment.experiment_id], max_results=1000)
+    named = {run.info.run_name: run for run in found}
+    assert len(named) == len(found), sorted(run.info.run_name for run in found)
+    return named
+
+
+def points(uri: str, run) -> dict[str, list[tuple[int, int, float]]]:
+    """Return every point of every metric: step, milliseconds, value."""
+    client = MlflowClient(uri)
+    return {
+        name: sorted(
+            (m.step, m.timestamp, m.value) for m in client.get_metric_history(run.info.run_id, name)
+        )
+        for name in run.data.metrics
+    }
+
+
+def artifacts(uri: str, run_id: str, path: str | None = None) -> list[str]:
+    """Return the paths of a run's artifacts."""
+    found = []
+    for item in MlflowClient(uri).list_artifacts(run_id, path):
+        found += artifacts(uri, run_id, item.path) if item.is_dir else [item.path]
+    return sorted(found)
+
+
+def picture(uri: str) -> dict:
+    """Return all that MLflow shows of an experiment's runs, but for identifiers."""
+    return {
+        name: {
+            "status": run.info.status,
+            "times": (run.info.start_time, run.info.end_time),
+            "params": run.data.params,
+            "tags": {k: v for k, v in run.data.tags.items() if k != "mlflow.parentRunId"},
+            "nested": "mlflow.parentRunId" in run.data.tags,
+            "points": str(points(uri, run)),  # as text, NaN equals NaN
+            "artifacts": artifacts(uri, run.info.run_id),
+            "inputs": [item.dataset.to_dictionary() for item in run.inputs.dataset_inputs],
+            "outputs": len(run.outputs.model_outputs) if run.outputs else 0,
+        }
+        for name, run in runs(uri).items()
+    }
+
+
+def save_example(directory: Path, **columns) -> None:
+    """Write what the evaluation leaves for the signature, and one report."""
+    (directory / "evaluation").mkdir(parents=True, exist_ok=True)
+    np.savez(directory / "evaluation/input_example.npz", **columns)
+    (directory / "evaluation/report.txt").write_text("fine")
+
+
+__all__ = ["SearchBegin", "Story"]
