@@ -13,7 +13,6 @@ from pipeline.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
-    SearchBegin,
     SearchEnd,
     Status,
     TrialBegin,
@@ -112,10 +111,10 @@ def deliver(directory: Path, uri: str, registered_model: str | None = None) -> s
     return one.registered
 
 
-def runs(uri: str) -> dict:
-    """Return the experiment's runs by name; a name that is there twice is an error."""
+def runs(uri: str, experiment_name: str = EXPERIMENT) -> dict:
+    """Return an experiment's runs by name; a name that is there twice is an error."""
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(experiment_name)
     if experiment is None:
         return {}
     found = client.search_runs([experiment.experiment_id], max_results=1000)
@@ -143,7 +142,7 @@ def artifacts(uri: str, run_id: str, path: str | None = None) -> list[str]:
     return sorted(found)
 
 
-def picture(uri: str) -> dict:
+def picture(uri: str, experiment: str = EXPERIMENT) -> dict:
     """Return all that MLflow shows of an experiment's runs, but for identifiers."""
     return {
         name: {
@@ -157,7 +156,7 @@ def picture(uri: str) -> dict:
             "inputs": [item.dataset.to_dictionary() for item in run.inputs.dataset_inputs],
             "outputs": len(run.outputs.model_outputs) if run.outputs else 0,
         }
-        for name, run in runs(uri).items()
+        for name, run in runs(uri, experiment).items()
     }
 
 
@@ -166,6 +165,3 @@ def save_example(directory: Path, **columns) -> None:
     (directory / "evaluation").mkdir(parents=True, exist_ok=True)
     np.savez(directory / "evaluation/input_example.npz", **columns)
     (directory / "evaluation/report.txt").write_text("fine")
-
-
-__all__ = ["SearchBegin", "Story"]
