@@ -47,6 +47,7 @@ def main() -> int:
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     _prepare_environment()
+    _keep_secrets_from_hydra()
     register_schema()
     outcomes: list[Outcome] = []
     composing = True
@@ -94,6 +95,9 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         if sweep is None:
             return Outcome(INTERRUPTED, "interrupted")
         raise
+    except Exception as error:  # ours: told in full, and the sweep's other searches go on
+        _complain(f"unexpected {type(error).__name__}: {error}", error)
+        return Outcome(FAILED, f"{type(error).__name__}: {error}")
     return Outcome(COMPLETED, None, directory)
 
 
@@ -121,6 +125,18 @@ def _prepare_environment() -> None:
         os.environ.setdefault(name, value)
     # Keras traces anew for every trial, which TensorFlow takes for a mistake.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _keep_secrets_from_hydra() -> None:
+    """Hand on a `tracking.uri` with a password in the environment: Hydra writes its arguments."""
+    kept = []
+    for item in sys.argv[1:]:
+        key, _, value = item.partition("=")
+        if key == "tracking.uri" and re.search("[@?]", value):
+            os.environ["MLFLOW_TRACKING_URI"] = value.strip("'\"")
+        else:
+            kept.append(item)
+    sys.argv[1:] = kept
 
 
 @contextmanager

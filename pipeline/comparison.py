@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import sys
 import time
@@ -69,13 +68,13 @@ class Comparison(Callback):
             raise SystemExit(f"error: the searches could not be compared: {error}") from error
 
 
-def compare(directory: Path, *, tracking_uri: str | None, console: Console) -> list[Row]:
+def compare(directory: Path, *, tracking_uri: str, console: Console) -> list[Row]:
     """Compare the searches of a sweep.
 
     Args:
         directory: The sweep's folder, with the jobs' notes; `comparison.csv`, `comparison.json`
             and `best_score.png` are written there.
-        tracking_uri: Where MLflow is; None: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`.
+        tracking_uri: Where MLflow is.
         console: Where the table is printed.
 
     Returns:
@@ -276,12 +275,11 @@ def log_comparison(
 
 
 def _track(
-    rows: Sequence[Row], files: Sequence[Path], uri: str | None, experiment: str, sweep: str
+    rows: Sequence[Row], files: Sequence[Path], uri: str, experiment: str, sweep: str
 ) -> None:
     """Log the comparison; say so if MLflow is away, as the table and the files are there."""
     from pipeline.tracking.store import hide
 
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     try:
         log_comparison(rows, files, uri=uri, experiment=experiment, sweep=sweep)
     except Exception as error:  # MLflow's, and those of the databases and stores behind it

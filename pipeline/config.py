@@ -74,7 +74,7 @@ class Final:
 class Tracking:
     """Where MLflow keeps the search."""
 
-    uri: str | None = MISSING
+    uri: str = MISSING
     experiment: str = MISSING
     registered_model: str | None = MISSING
 

@@ -1,7 +1,6 @@
 """One search, from its configuration to its result: the page that wires everything."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ from pipeline.trainer import Trainer, Weights, derive_seed
 from pipeline.tuner import SearchError, Tuner
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
-
-_DEFAULT_URI = "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def run_search(
         >>> result.history.ranked()[0].begin.hyperparameters
     """
     console = Console(quiet=config.verbose == 0, highlight=False)
-    uri = config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
+    uri = config.tracking.uri
     dataset = components.make_dataset(config)
     components.explained("tracking.uri", check_uri, uri)
     hypermodel = components.make_hypermodel(config, dataset)
@@ -80,7 +77,7 @@ def run_search(
         hypermodel,
         oracle,
         plain=_shown(config, uri),
-        overrides=overrides,
+        overrides=[item.replace(uri, redact(uri)) for item in overrides],
         sweep=sweep,
     )
     resume = _possible_resume(config.resume, oracle)

@@ -42,10 +42,12 @@ class Weights:
     @classmethod
     def of(cls, model: keras.Model) -> "Weights":
         """Copy them from a model."""
-        optimizer = model.optimizer.variables if model.optimizer is not None else ()
+        optimizer = getattr(model, "optimizer", None)  # absent where a user's `fit` has its own
         return cls(
             tuple(np.array(value) for value in model.get_weights()),
-            tuple(np.array(variable.numpy()) for variable in optimizer),
+            tuple(np.array(variable.numpy()) for variable in optimizer.variables)
+            if optimizer
+            else (),
         )
 
     @classmethod
@@ -73,7 +75,7 @@ class Weights:
         so that Keras skips the optimizer's state; it is built here first.
         """
         model.set_weights(list(self.model))
-        if model.optimizer is not None and self.optimizer:
+        if self.optimizer:
             model.optimizer.build(model.trainable_variables)
             for variable, value in zip(model.optimizer.variables, self.optimizer, strict=True):
                 variable.assign(value)

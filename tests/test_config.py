@@ -41,14 +41,20 @@ def test_every_file_composes_and_opens_with_its_command(group, choice):
     assert any(re.match(rf"# python -m pipeline .*{group}={choice}", line) for line in head)
 
 
-def test_the_defaults_are_the_documented_ones():
+def test_the_defaults_are_the_documented_ones(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     config = compose_config()
     assert config.name == "digits-mlp-random"
     assert (config.objective.name, config.objective.direction) == ("val_loss", Direction.min)
     assert config.tracking.experiment == "digits"
     assert config.tracking.registered_model == "digits-mlp"
     assert (config.storage, config.resume) == ("outputs/searches", Resume.auto)
-    assert (config.seed, config.tracking.uri) == (0, None)
+    assert (config.seed, config.tracking.uri) == (0, "sqlite:///mlflow.db")
+
+
+def test_the_environment_names_the_tracking_server(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert compose_config().tracking.uri == "http://127.0.0.1:5000"
 
 
 def test_hyperband_trains_as_many_epochs_as_training_says():

@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.callbacks import SearchBegin, Status
@@ -14,16 +14,11 @@ from pipeline.tracking import summary
 from pipeline.tracking.runs import Key, Run, SearchRuns
 from pipeline.tracking.store import Store
 
-_T = TypeVar("_T")
-
 _STATUSES = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
     Status.INTERRUPTED: "KILLED",
 }
-# MLflow's limits for one request.
-_METRICS_PER_REQUEST = 1000
-_PARAMS_PER_REQUEST = 100
 _DESCRIPTION_SECONDS = 10.0
 
 
@@ -84,18 +79,14 @@ class Projection:
         sent = self._sent_tags.setdefault(key, {})
         tags = [RunTag(name, value) for name, value in run.tags.items() if sent.get(name) != value]
         params = [Param(name, value) for name, value in run.params.items()]
-        for batch in _batches(params, _PARAMS_PER_REQUEST):
-            self._client.log_batch(identifier, params=batch)
-        for points in _batches(run.metrics, _METRICS_PER_REQUEST):
-            self._client.log_batch(identifier, metrics=points)
+        for some_params, some_metrics, some_tags in _batches(params, run.metrics, tags):
+            self._client.log_batch(identifier, some_metrics, some_params, some_tags)
         for path, text in run.texts.items():
             self._client.log_text(identifier, text, path)
         if run.status is not None:
             self._client.set_terminated(identifier, _STATUSES[run.status], run.end)
         elif not created and "pipeline.status" in {tag.key for tag in tags}:
             self._client.update_run(identifier, status="RUNNING")
-        if tags:
-            self._client.log_batch(identifier, tags=tags)
         self._sent_tags[key] = dict(run.tags)
         self._progressed(0.0)
 
@@ -142,9 +133,13 @@ class Projection:
                 self._progressed(0.0)
 
 
-def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
+def _batches(
+    params: list[Param], metrics: list[Metric], tags: list[RunTag]
+) -> Iterator[tuple[list[Param], list[Metric], list[RunTag]]]:
+    """Divide what is to be sent into requests as large as MLflow takes; usually it is one."""
+    while params or metrics or tags:
+        yield params[:100], metrics[:800], tags[:100]
+        params, metrics, tags = params[100:], metrics[800:], tags[100:]
 
 
 def _source(source: str) -> tuple[str, dict[str, Any]]:
