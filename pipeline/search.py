@@ -64,64 +64,82 @@ def run_search(
         >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
         >>> result.history.ranked()[0].begin.hyperparameters
     """
+    parts = _Parts.of(config)
+    begin = _describe(config, parts, overrides, sweep)
     console = Console(quiet=config.verbose == 0, highlight=False)
-    uri = config.tracking.uri
-    dataset = components.make_dataset(config)
-    components.explained("tracking.uri", check_uri, uri)
-    hypermodel = components.make_hypermodel(config, dataset)
-    oracle = components.make_oracle(config, components.make_space(config, hypermodel))
-    trainer = components.make_trainer(config, dataset, hypermodel, oracle.objective)
-    begin = describe(
-        config,
-        dataset,
-        hypermodel,
-        oracle,
-        plain=_shown(config, uri),
-        overrides=[item.replace(uri, redact(uri)) for item in overrides],
-        sweep=sweep,
-    )
-    resume = _possible_resume(config.resume, oracle)
-    with open_folder(Path(config.storage), begin, resume) as folder:
+    with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         write_config(folder.path, begin.config, begin.overrides)
+        journal = Journal(folder.path)
         progress = Progress(console, config.verbose)
         tracking = Tracking(
             folder.path,
-            uri=uri,
+            uri=config.tracking.uri,
             experiment=config.tracking.experiment,
             registered_model=config.tracking.registered_model,
         )
-        callbacks = [Journal(folder.path), tracking, progress]
-        attempts = _resume(oracle, folder, progress, console)
+        callbacks = [journal, tracking, progress]
         tuner = Tuner(
-            oracle=oracle,
-            trainer=trainer,
+            oracle=parts.oracle,
+            trainer=parts.trainer,
             begin=begin,
             directory=folder.path,
             epochs=config.training.epochs,
             callbacks=callbacks,
             max_failed_trials=config.max_failed_trials,
-            attempts=attempts,
+            attempts=_catch_up(parts.oracle, folder, progress, console),
         )
         try:
             _run(tuner)
-            evaluated = _evaluate_best(config, tuner, trainer, dataset, begin)
+            evaluated = _evaluate_best(config, tuner, parts, begin)
             for callback in callbacks:
                 callback.on_evaluation_end(evaluated)
         finally:
             progress.close()
+            journal.close()
             delivery = tracking.close()
         result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
-    _tell_result(console, result, uri, delivery)
+    _tell_result(console, result, config.tracking.uri, delivery)
     return result
 
 
-def _shown(config: Config, uri: str) -> Mapping[str, Any]:
-    """Return the configuration as plain data, with no secret in it."""
+@dataclass(frozen=True)
+class _Parts:
+    """What the configuration names, built; nothing is written yet."""
+
+    dataset: Dataset
+    hypermodel: keras_tuner.HyperModel
+    oracle: keras_tuner.Oracle
+    trainer: Trainer
+
+    @classmethod
+    def of(cls, config: Config) -> "_Parts":
+        """Build everything, the cheap first, so that a mistake is answered early."""
+        dataset = components.make_dataset(config)
+        components.explained("tracking.uri", check_uri, config.tracking.uri)
+        hypermodel = components.make_hypermodel(config, dataset)
+        oracle = components.make_oracle(config, components.make_space(config, hypermodel))
+        trainer = components.make_trainer(config, dataset, hypermodel, oracle.objective)
+        return cls(dataset, hypermodel, oracle, trainer)
+
+
+def _describe(
+    config: Config, parts: _Parts, overrides: Sequence[str], sweep: str | None
+) -> SearchBegin:
+    """Describe the search, with no secret in the description."""
+    uri, shown = config.tracking.uri, redact(config.tracking.uri)
     container: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    shown: dict[str, Any] = container
-    shown["tracking"]["uri"] = redact(uri)
-    return shown
+    plain: dict[str, Any] = container
+    plain["tracking"]["uri"] = shown
+    return describe(
+        config,
+        parts.dataset,
+        parts.hypermodel,
+        parts.oracle,
+        plain=plain,
+        overrides=[item.replace(uri, shown) for item in overrides],
+        sweep=sweep,
+    )
 
 
 def _run(tuner: Tuner) -> None:
@@ -131,11 +149,11 @@ def _run(tuner: Tuner) -> None:
         raise ConfigError(" ".join(str(error).split())) from error
 
 
-def _possible_resume(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
+def _resume_of(config: Config, oracle: keras_tuner.Oracle) -> Resume:
     """Return `never` for an oracle that cannot continue, unless it must."""
     if hasattr(oracle, "restore"):
-        return resume
-    if resume is Resume.must:
+        return config.resume
+    if config.resume is Resume.must:
         raise ConfigError(
             f"resume=must needs a strategy that can continue; {type(oracle).__name__} is no "
             "pipeline.strategies.Oracle"
@@ -143,7 +161,7 @@ def _possible_resume(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
     return Resume.never
 
 
-def _resume(
+def _catch_up(
     oracle: keras_tuner.Oracle, folder: Folder, progress: Progress, console: Console
 ) -> Mapping[str, int]:
     """Bring the oracle and the terminal to where an unfinished search was.
@@ -162,7 +180,7 @@ def _resume(
 
 
 def _evaluate_best(
-    config: Config, tuner: Tuner, trainer: Trainer, dataset: Dataset, begin: SearchBegin
+    config: Config, tuner: Tuner, parts: _Parts, begin: SearchBegin
 ) -> EvaluationEnd:
     """Make the final model of the best trial, and test, save and verify it."""
     best = tuner.best_trial()
@@ -173,16 +191,16 @@ def _evaluate_best(
     if config.final.retrain:
         epochs = config.final.epochs or epochs
         seed = derive_seed(config.seed, "final")
-        model = trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
+        model = parts.trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
     else:
         execution = attempt.best_execution(begin.objective, begin.direction)
         weights = Weights.load(tuner.weights_path(best.trial_id, execution))
         seed = tuner.execution_seed(best.trial_id, execution)
-        model = trainer.restore(best.hyperparameters, weights, seed=seed)
+        model = parts.trainer.restore(best.hyperparameters, weights, seed=seed)
     try:
         tested = evaluation.evaluate(
             model,
-            dataset,
+            parts.dataset,
             directory,
             objective=begin.objective,
             batch_size=config.training.batch_size,
