@@ -1,5 +1,7 @@
 """The command line: `python -m pipeline`; imports nothing heavy before a search starts."""
 
+import contextlib
+import io
 import logging
 import os
 import re
@@ -7,18 +9,24 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser  # there is no public one
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config import Config, ConfigError, conf_dir, explain, register_schema, typed
+from pipeline.config import (
+    COMPOSITION_ERRORS,
+    Config,
+    ConfigError,
+    conf_dir,
+    explain,
+    register_schema,
+    typed,
+)
 
 _STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
@@ -46,6 +54,9 @@ def main() -> int:
         The exit code: 0, or that of the first search that did not complete.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    if (wrong := _wrong_option()) is not None:
+        _complain(f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists")
+        return WRONG_CONFIGURATION
     _prepare_environment()
     _keep_secrets_from_hydra()
     register_schema()
@@ -61,7 +72,7 @@ def main() -> int:
 
     try:
         job()
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except COMPOSITION_ERRORS as error:
         if not composing:
             raise
         _complain(explain(error, _overrides(), _config_dir()), error if full_error else None)
@@ -139,7 +150,7 @@ def _keep_secrets_from_hydra() -> None:
     sys.argv[1:] = kept
 
 
-@contextmanager
+@contextlib.contextmanager
 def _without_startup_noise() -> Iterator[None]:
     """Drop what TensorFlow's libraries write to the terminal when they are loaded, nothing else.
 
@@ -158,6 +169,17 @@ def _without_startup_noise() -> Iterator[None]:
             held.seek(0)
             lines = held.read().decode(errors="replace").splitlines(keepends=True)
             sys.stderr.writelines(line for line in lines if not _STARTUP_NOISE.match(line))
+
+
+def _wrong_option() -> str | None:
+    """Return what is wrong with the options; Hydra's parser would print its usage as well."""
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            get_args_parser().parse_args()
+        except SystemExit as stop:  # --version ends it too, without an error
+            return told.getvalue().strip().rpartition("error: ")[2] if stop.code else None
+    return None
 
 
 def _overrides() -> list[str]:

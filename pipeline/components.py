@@ -1,8 +1,12 @@
 """What the configuration names: built and checked; the only caller of Hydra's instantiate."""
 
+import difflib
 import functools
+import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import re
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,35 +15,31 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from pipeline import spaces
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config, ConfigError, unknown
 from pipeline.datasets import Dataset
 from pipeline.trainer import Trainer
 
 
+_HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
+_SHOWN_NAMES = 30  # at most, of those that a module has
+
+
 def make_dataset(config: Config) -> Dataset:
     """Load the dataset, and check that it is one."""
-    dataset = explained("dataset", _target("dataset", config.dataset))
-    if not isinstance(dataset, Dataset):
-        raise ConfigError(
-            "dataset._target_ must return a pipeline.datasets.Dataset; "
-            f"received a {type(dataset).__name__} from {config.dataset['_target_']}"
-        )
+    target = _target("dataset", config.dataset, Dataset, "a pipeline.datasets.Dataset")
+    dataset: Dataset = _made("dataset", target, Dataset, "a pipeline.datasets.Dataset")
     return dataset
 
 
 def make_hypermodel(config: Config, dataset: Dataset) -> keras_tuner.HyperModel:
     """Build the hypermodel: a `HyperModel` class, or a function `build(hp)`, as in KerasTuner."""
-    target = _target("model", config.model)
+    kind = keras_tuner.HyperModel
+    target = _target("model", config.model, kind, _HYPERMODEL)
     extra = {"dataset": dataset} if _accepts(target, "dataset") else {}
     if inspect.isfunction(target.func) and _accepts(target, "hp"):
+        _check_complete("model", target, ("hp", *extra))
         return _FunctionHyperModel(functools.partial(target, **extra))
-    hypermodel = explained("model", target, **extra)
-    if isinstance(hypermodel, keras_tuner.HyperModel):
-        return hypermodel
-    raise ConfigError(
-        "model._target_ must name a keras_tuner.HyperModel or a function build(hp); "
-        f"received a {type(hypermodel).__name__} from {config.model['_target_']}"
-    )
+    return _made("model", target, kind, _HYPERMODEL, **extra)
 
 
 class _FunctionHyperModel(keras_tuner.HyperModel):
@@ -59,7 +59,8 @@ def make_space(config: Config, hypermodel: keras_tuner.HyperModel) -> keras_tune
 
 def make_oracle(config: Config, space: keras_tuner.HyperParameters) -> keras_tuner.Oracle:
     """Build the strategy's oracle: ours, or any other that KerasTuner could run."""
-    target = _target("strategy", config.strategy)
+    kind, described = keras_tuner.Oracle, "a keras_tuner.Oracle, not a tuner"
+    target = _target("strategy", config.strategy, kind, described)
     objective = keras_tuner.Objective(config.objective.name, config.objective.direction.value)
     offered = {
         "objective": objective,
@@ -69,12 +70,7 @@ def make_oracle(config: Config, space: keras_tuner.HyperParameters) -> keras_tun
         "max_retries_per_trial": config.max_attempts - 1,
     }
     extra = {name: value for name, value in offered.items() if _accepts(target, name)}
-    oracle = explained("strategy", target, **extra)
-    if not isinstance(oracle, keras_tuner.Oracle):
-        raise ConfigError(
-            "strategy._target_ must name a keras_tuner.Oracle; "
-            f"received a {type(oracle).__name__} from {config.strategy['_target_']}"
-        )
+    oracle = _made("strategy", target, kind, described, **extra)
     if isinstance(oracle, keras_tuner.oracles.HyperbandOracle) and (
         "epochs" in config.hyperparameters
     ):
@@ -105,24 +101,29 @@ def make_trainer(
 
 
 def _make_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> list[keras.callbacks.Callback]:
+    kind, described = keras.callbacks.Callback, "a Keras callback"
     made = []
     for name, node in nodes.items():
-        callback = explained(f"callbacks.{name}", _target(f"callbacks.{name}", node))
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ConfigError(
-                f"callbacks.{name} must be a Keras callback; "
-                f"received a {type(callback).__name__} from {node['_target_']}"
-            )
-        made.append(callback)
+        key = f"callbacks.{name}"
+        made.append(_made(key, _target(key, node, kind, described), kind, described))
     return made
 
 
-def _target(key: str, node: Mapping[str, Any]) -> functools.partial[Any]:
+def _target(
+    key: str, node: Mapping[str, Any], kind: type, described: str
+) -> functools.partial[Any]:
     """Resolve a node's `_target_` and its arguments, and check their names."""
+    path = node["_target_"]
+    if not isinstance(path, str) or "." not in path:
+        raise ConfigError(
+            f"{key}._target_ must be a dotted path, such as package.module.Class; received {path!r}"
+        )
     try:
         target: functools.partial[Any] = instantiate(dict(node), _convert_="all", _partial_=True)
     except InstantiationException as error:
         raise ConfigError(f"{key}: {_reason(error)}") from error
+    if inspect.isclass(target.func) and not issubclass(target.func, kind):
+        raise ConfigError(f"{key}._target_ must name {described}; received {path}, which is none")
     try:
         known = inspect.signature(target.func).parameters
     except ValueError:  # a class written in C has no signature; calling it will tell
@@ -130,10 +131,45 @@ def _target(key: str, node: Mapping[str, Any]) -> functools.partial[Any]:
     open_ended = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in known.values())
     wrong = [name for name in target.keywords if name not in known]
     if wrong and not open_ended:
-        raise ConfigError(
-            f"{key}.{wrong[0]} is not known; {node['_target_']} allows: {', '.join(known)}"
-        )
+        allowed = ", ".join(known) or "no arguments"
+        raise ConfigError(f"{key}.{wrong[0]} is not known; {path} allows: {allowed}")
     return target
+
+
+def _made(
+    key: str, target: functools.partial[Any], kind: type, described: str, **extra: Any
+) -> Any:
+    """Call a target, and check what it returns."""
+    _check_complete(key, target, tuple(extra))
+    value = explained(key, target, **extra)
+    if not isinstance(value, kind):
+        name = f"{target.func.__module__}.{target.func.__qualname__}"
+        raise ConfigError(
+            f"{key}._target_ must give {described}; {name} gives a value of type "
+            f"{type(value).__name__}"
+        )
+    return value
+
+
+def _check_complete(key: str, target: functools.partial[Any], given: Sequence[str]) -> None:
+    """Check that every argument without a default is given."""
+    try:
+        parameters = inspect.signature(target.func).parameters.values()
+    except ValueError:
+        return
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    missing = [
+        item.name
+        for item in parameters
+        if item.default is inspect.Parameter.empty
+        and item.kind not in several
+        and item.name not in (*target.keywords, *given)
+    ]
+    if missing:
+        raise ConfigError(
+            f"{key} lacks {', '.join(missing)}: give it in the YAML of {key}, or with "
+            f"+{key}.{missing[0]}=VALUE"
+        )
 
 
 def _accepts(target: functools.partial[Any], name: str) -> bool:
@@ -147,13 +183,49 @@ def explained(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any)
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"{key}: {_reason(error)}") from error
+        reason = _reason(error)
+        prefix = "" if reason.startswith(f"{key}.") else f"{key}: "
+        raise ConfigError(prefix + reason) from error
 
 
 def _reason(error: Exception) -> str:
+    """Say what was raised; our own sentences need nothing more."""
     cause = error.__cause__ if isinstance(error, InstantiationException) else None
-    shown = cause or error
+    shown = cause if isinstance(cause, Exception) else error
     text = " ".join(str(shown).split())
-    if isinstance(shown, ValueError | FileNotFoundError | TypeError | OSError) and text:
+    if match := re.match(r"Error loading '([^']+)'", text):
+        return _unresolved(match[1])
+    if text and (_is_ours(shown) or isinstance(shown, InstantiationException)):
         return text
-    return f"{type(shown).__name__}: {text}"
+    return f"{type(shown).__name__}: {text or 'no message'} (verbose=2 shows where)"
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether our own code raised it, not the user's or a library's."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_globals["__name__"].startswith("pipeline.")
+
+
+def _unresolved(path: str) -> str:
+    """Say why a dotted path leads nowhere."""
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            return (
+                f"{path} leads nowhere: {error.name} is no module of the working directory, and "
+                "none that is installed"
+            )
+        return f"{module_name} cannot be imported: {error}"
+    except Exception as error:
+        return f"{module_name} cannot be imported: {type(error).__name__}: {error}"
+    root = module_name.partition(".")[0]
+    own = [
+        other
+        for other, value in vars(module).items()
+        if callable(value) and str(getattr(value, "__module__", "")).partition(".")[0] == root
+    ]
+    if len(own) > _SHOWN_NAMES:
+        own = difflib.get_close_matches(name, own, n=_SHOWN_NAMES, cutoff=0.3)
+    return unknown(f"{name!r} of {module_name}", own, name)

@@ -8,13 +8,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError)
+"""What composing a configuration can raise; `explain` says what is wrong."""
 
 
 class ConfigError(ValueError):
@@ -129,6 +133,42 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
 }
 
 
+# What Hydra and OmegaConf say, and what we say: the sentence may use the pattern's groups.
+_HYDRA_SENTENCES = {
+    r"Additional config directory '(?P<value>.+)' not found": (
+        "--config-dir must be an existing folder; received {value}"
+    ),
+    r"Cannot find primary config '(?P<value>.+?)'": (
+        "--config-name={value} is not known; allowed: config, which is the default"
+    ),
+    r"Primary config (?:module|directory)": (
+        "--config-path leads to no configuration; leave it out, and give the folder of your own "
+        "groups with --config-dir=FOLDER"
+    ),
+    r"Ambiguous value for argument '(?P<value>.+?)' 1\.": (
+        "{value} names several values; add -m to search each of them, or write [A,B] for a list"
+    ),
+}
+_OMEGACONF_SENTENCES = {
+    r"Missing mandatory value": "{key} has no value; give one with {key}=VALUE",
+    r"Value '(?P<value>.*)' of type .* could not be converted to (?P<kind>\w+)": (
+        "{key} must be of type {kind}; received {value!r}"
+    ),
+    r"Value '(?P<value>.*)' is not a valid bool": "{key} must be true or false; received {value!r}",
+    r"is not Optional": "{key} must have a value; received null",
+    r"Invalid type assigned: .* value: (?P<value>.*)": (
+        "{key} is a section with keys of its own; received {value}"
+    ),
+    r"Cannot assign (?P<kind>\w+) to Dict": (
+        "{key} must be a mapping from names to values; received a value of type {kind}"
+    ),
+    r"Cannot merge DictConfig with ListConfig": (
+        "{key} must be a mapping from names to values; received a list"
+    ),
+    r"does not support deletion": "{key} cannot be removed; give it a value with {key}=VALUE",
+}
+
+
 def register_schema() -> None:
     """Make the schema known to Hydra; `conf/config.yaml` names it in its defaults list."""
     node = OmegaConf.structured(Config)
@@ -163,7 +203,7 @@ def compose_config(overrides: Sequence[str] = (), config_dir: str | None = None)
     """
     try:
         config = _compose(overrides, config_dir)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except COMPOSITION_ERRORS as error:
         raise ConfigError(explain(error, overrides, config_dir)) from error
     return typed(config)
 
@@ -213,14 +253,19 @@ def check(config: Config) -> None:
     _check_bounds(config)
     for group in ("dataset", "model", "strategy"):
         if "_target_" not in getattr(config, group):
-            raise ConfigError(f"{group} has no _target_; choose one with {group}=NAME")
+            raise ConfigError(
+                f"{group}={getattr(config.choices, group)} has no _target_, which must name its "
+                "class or function"
+            )
     for name, node in config.callbacks.items():
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise ConfigError(
                 f"callbacks.{name} must name a Keras callback by _target_; received {node!r}"
             )
-    if not config.objective.name.strip():
-        raise ConfigError("objective.name must not be empty")
+    for key in ("objective.name", "storage", "tracking.uri", "tracking.experiment"):
+        section, _, name = key.rpartition(".")
+        if not getattr(getattr(config, section) if section else config, name).strip():
+            raise ConfigError(f"{key} must not be empty")
     _check_name("name", config.name, r"[/\\:\0]", "/ \\ or :")
     if config.tracking.registered_model is not None:
         _check_name(
@@ -246,15 +291,18 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: str | None) 
         return unknown(f"{group}={choice}" if group else choice, known, choice)
     if (match := re.search(r"Could not override '([^'@]+)", text)) and "No match in" in text:
         return unknown(f"group {match[1]!r}", _known_keys("", overrides, config_dir), match[1])
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        section, _, key = str(cause.full_key).rpartition(".")
-        what = f"key {key!r} of {section}" if section else f"key {key!r}"
-        return unknown(what, _known_keys(section, overrides, config_dir), key)
-    if isinstance(cause, OmegaConfBaseException):
-        return _omegaconf_sentence(cause)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(lines) or type(error).__name__
+    file = match[1] if (match := re.match(r"In '(.+)': \w+ raised while comp", text)) else None
+    cause = error.__context__ if file else error.__cause__ or error
+    if not isinstance(cause, OmegaConfBaseException):
+        return _hydra_sentence(error, overrides)
+    where = f"{file}: " if file else ""
+    if not isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        return where + _omegaconf_sentence(cause)
+    section, _, key = str(cause.full_key).rpartition(".")
+    if file and file.startswith(f"{cause.full_key}/"):
+        return f"{file} must begin with the line '# @package _global_', so that its keys are ours"
+    what = f"key {key!r} of {section}" if section else f"key {key!r}"
+    return where + unknown(what, _known_keys(section, overrides, config_dir), key)
 
 
 def unknown(what: str, known: Iterable[str], name: str) -> str:
@@ -305,25 +353,42 @@ def _check_integer(key: str, value: Any, low: int, high: int | None) -> None:
         raise ConfigError(f"{key} must be {allowed}; received {value!r}")
 
 
+def _hydra_sentence(error: Exception, overrides: Sequence[str]) -> str:
+    """Say what Hydra could not understand, or a file that could not be read."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name} must be YAML; line {mark.line + 1}: {error.problem}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be read or written: {error.strerror}"
+    text = " ".join(str(error).split())
+    if "Invalid loaded object type" in text:
+        return f"a file of --config-dir must hold keys with values; {text}"
+    if "group override must be a string" in text:
+        wrong = [item for item in overrides if re.fullmatch(r"\w*=(null|true|false|[\d.]+)", item)]
+        return f"a group takes the name of a choice, as in model=mlp; received {', '.join(wrong)}"
+    if isinstance(error, OverrideParseException):
+        reason = text.removeprefix(f"Error parsing override '{error.override}' ")
+        reason = reason.partition(" See https:")[0]
+        return f"{error.override!r} must be KEY=VALUE, quoted as the shell needs it ({reason})"
+    for pattern, sentence in _HYDRA_SENTENCES.items():
+        if match := re.search(pattern, text):
+            return sentence.format(**match.groupdict())
+    return text or type(error).__name__
+
+
 def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
     """Say what is wrong with one value, in our words where OmegaConf's are about its types."""
     first = str(error).splitlines()[0].strip()
-    key = getattr(error, "full_key", None)
-    if not key:
-        return first
-    if "Missing mandatory value" in first:
-        return f"{key} has no value; give one with {key}=VALUE"
-    if match := re.search(r"Value '(.*)' of type .* could not be converted to (\w+)", first):
-        return f"{key} must be of type {match[2].lower()}; received {match[1]!r}"
-    if match := re.search(r"Value '(.*)' is not a valid bool", first):
-        return f"{key} must be true or false; received {match[1]!r}"
-    if "is not Optional" in first:
-        return f"{key} must have a value; received null"
-    if match := re.search(r"Invalid type assigned: .* value: (.*)", first):
-        return f"{key} is a section with keys of its own; received {match[1]}"
-    if match := re.search(r"Cannot assign (\w+) to Dict", first):
-        return f"{key} must be a mapping from names to values; received a value of type {match[1]}"
-    return f"{key}: {first}"
+    key = str(getattr(error, "full_key", None) or "")
+    if key.startswith("choices.") and "Incompatible value 'None'" in first:
+        group = key.partition(".")[2]
+        return f"{group} must be one choice, {group}=NAME; to search several: -m {group}=A,B"
+    for pattern, sentence in _OMEGACONF_SENTENCES.items():
+        if match := re.search(pattern, first):
+            values = match.groupdict()
+            kind = values.pop("kind", "").lower()
+            return sentence.format(key=key or "it", kind=kind, **values)
+    return f"{key}: {first}" if key else first
 
 
 def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:

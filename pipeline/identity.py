@@ -1,5 +1,6 @@
 """What a search is: the description that opens its journal, and the fingerprint in it."""
 
+import functools
 import hashlib
 import inspect
 import json
@@ -106,7 +107,7 @@ def fingerprint(
 
 def _total_epochs(oracle: keras_tuner.Oracle, config: Config) -> int | None:
     """Return the epochs of all trials, an execution each; None if they cannot be known."""
-    if "epochs" in config.hyperparameters or not hasattr(oracle, "total_epochs"):
+    if not hasattr(oracle, "total_epochs"):
         return None
     total: int | None = oracle.total_epochs(config.training.epochs)
     return total
@@ -115,6 +116,8 @@ def _total_epochs(oracle: keras_tuner.Oracle, config: Config) -> int | None:
 def _source(hypermodel: keras_tuner.HyperModel) -> str:
     """Return the source of what builds the models; its name where there is no source."""
     builder = getattr(hypermodel, "function", type(hypermodel))
+    while isinstance(builder, functools.partial):  # Hydra's own kind is not flattened
+        builder = builder.func
     try:
         return inspect.getsource(builder)
     except (OSError, TypeError):

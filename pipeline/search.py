@@ -18,9 +18,10 @@ from pipeline.datasets import Dataset
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.progress import LeaderboardRow, Progress, leaderboard
+from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, open_folder, restored_trials, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
-from pipeline.trainer import Trainer, Weights, derive_seed
+from pipeline.trainer import Trainer, Weights
 from pipeline.tuner import SearchError, Tuner
 
 __all__ = ["SearchError", "SearchResult", "run_search"]

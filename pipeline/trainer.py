@@ -4,7 +4,7 @@ import gc
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ class Trainer:
         keras.backend.clear_session()
         gc.collect()
         keras.config.set_dtype_policy(self.precision)
-        keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed % 2**32)  # NumPy takes 32 bits
         model = self.hypermodel.build(hyperparameters)
         if not isinstance(model, keras.Model):
             raise TypeError(
@@ -375,14 +375,3 @@ def _first_example(inputs: Inputs) -> Any:
     if isinstance(inputs, Mapping):
         return {name: keras.ops.convert_to_tensor(column[:1]) for name, column in inputs.items()}
     return keras.ops.convert_to_tensor(inputs[:1])
-
-
-def derive_seed(seed: int, *parts: str | int) -> int:
-    """Return a 31-bit seed for one purpose of a search; other parts give unrelated seeds."""
-    entropy = [seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, *_words(parts)]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0]) & 0x7FFFFFFF
-
-
-def _words(parts: Sequence[str | int]) -> list[int]:
-    separator = 0x100  # no byte, so that ("ab", "c") and ("a", "bc") differ
-    return [word for part in parts for word in [*str(part).encode(), separator]]

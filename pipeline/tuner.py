@@ -20,7 +20,8 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.trainer import Execution, Trainer, TrainingResult, Weights, derive_seed
+from pipeline.seeds import derive_seed
+from pipeline.trainer import Execution, Trainer, TrainingResult, Weights
 
 _OWN_VALUES = "tuner/"
 
@@ -223,7 +224,7 @@ class Tuner(keras_tuner.Tuner):
             epochs_trained=self._epochs_trained,
             duration_seconds=seconds,
             final=not again,
-            message=_sentence(failure) if failure else None,
+            message=_sentence(failure) if failure else ended.message,
             traceback="".join(traceback.format_exception(failure)) if failure else None,
             time=time.time(),
             **self._declared(ended, began),

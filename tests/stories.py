@@ -16,7 +16,6 @@ from pipeline.callbacks import (
     SearchEnd,
     Status,
     TrialBegin,
-    TrialEnd,
 )
 from pipeline.tracking import redact
 from pipeline.tracking.delivery import Courier, Position
@@ -77,7 +76,7 @@ class Story:
         return self._add(SearchEnd(status, best, message, 0.0))
 
     def evaluate(self, score=0.25, score_name="loss", trial="0000") -> "Story":
-        metrics = {score_name: score, "accuracy": 0.75}
+        metrics = {"accuracy": 0.75, score_name: score}
         artifacts = ["evaluation/report.txt", "evaluation/input_example.npz"]
         record = EvaluationEnd(trial, False, 4, metrics, score_name, "best_model.keras", artifacts)
         return self._add(record)
@@ -165,3 +164,25 @@ def save_example(directory: Path, **columns) -> None:
     (directory / "evaluation").mkdir(parents=True, exist_ok=True)
     np.savez(directory / "evaluation/input_example.npz", **columns)
     (directory / "evaluation/report.txt").write_text("fine")
+
+
+class Flaky:
+    """A client that breaks off once: in place of its n-th call, or when that call was done."""
+
+    def __init__(self, client: MlflowClient, calls: int, *, done: bool) -> None:
+        self._client = client
+        self._calls = calls
+        self._done = done
+
+    def __getattr__(self, name):
+        method = getattr(self._client, name)
+
+        def call(*args, **kwargs):
+            self._calls -= 1
+            if self._calls >= 0:
+                return method(*args, **kwargs)
+            if self._done:
+                method(*args, **kwargs)
+            raise ConnectionError("away")
+
+        return call

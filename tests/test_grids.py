@@ -1,12 +1,14 @@
 """The values of hyperparameters: all of them, a grid of them, random ones, and how many."""
 
 import itertools
+import random
 
 import keras_tuner
 import pytest
 from keras_tuner.engine import hyperparameters as kinds
+from keras_tuner.src.engine.conditions import Parent
 
-from pipeline.strategies import grids
+from pipeline.strategies import grids, sampling
 
 
 def log_int(low, high, step=None, sampling="log"):
@@ -50,6 +52,11 @@ def test_values_of(hp, values):
     assert (found if found is None else list(found)) == values
     if values is not None:
         assert {type(value) for value in found} == {type(hp.default)}
+
+
+def test_integers_and_floats_of_the_same_range_are_kept_apart():
+    assert [type(value) for value in grids.values_of(log_int(1, 100, 10))] == [int] * 3
+    assert [type(value) for value in grids.values_of(ranged(1, 100, 10, "log"))] == [float] * 3
 
 
 def test_plain_keras_tuner_omits_the_upper_end():
@@ -100,32 +107,40 @@ HPS = [
 @pytest.mark.parametrize("hp", HPS, ids=repr)
 def test_unit_interval_keeps_every_value_apart(hp):
     values = grids.values_of(hp)
-    fractions = [grids.to_unit(hp, value) for value in values]
+    fractions = [sampling.to_unit(hp, value) for value in values]
     assert all(0 <= fraction <= 1 for fraction in fractions)
     assert sorted(set(fractions)) == fractions
-    assert [grids.from_unit(hp, fraction) for fraction in fractions] == list(values)
-    assert {grids.from_unit(hp, i / 1000) for i in range(1001)} == set(values)
+    assert [sampling.from_unit(hp, fraction) for fraction in fractions] == list(values)
+    assert {sampling.from_unit(hp, i / 1000) for i in range(1001)} == set(values)
 
 
-@pytest.mark.parametrize("sampling", ["linear", "log", "reverse_log"])
-def test_unit_interval_of_continuous_values(sampling):
-    hp = ranged(1e-3, 10, None, sampling)
+@pytest.mark.parametrize("kind", ["linear", "log", "reverse_log"])
+def test_unit_interval_of_continuous_values(kind):
+    hp = ranged(1e-3, 10, None, kind)
     for fraction in (0, 0.25, 0.5, 1):
-        assert grids.to_unit(hp, grids.from_unit(hp, fraction)) == pytest.approx(fraction)
-    assert grids.from_unit(hp, 0) == pytest.approx(1e-3)
-    assert grids.from_unit(hp, 1) == pytest.approx(10)
+        assert sampling.to_unit(hp, sampling.from_unit(hp, fraction)) == pytest.approx(fraction)
+    assert sampling.from_unit(hp, 0) == pytest.approx(1e-3)
+    assert sampling.from_unit(hp, 1) == pytest.approx(10)
+
+
+def test_rounding_does_not_leave_the_range():
+    for seed in range(200):
+        low = random.Random(seed).uniform(1e-6, 1)
+        for kind in ("linear", "log", "reverse_log"):
+            hp = ranged(low, low * 10, None, kind)
+            assert low <= sampling.from_unit(hp, 0) <= sampling.from_unit(hp, 1) <= low * 10
 
 
 def test_plain_keras_tuner_confuses_neighbours_of_a_float_step():
     hp = ranged(0, 1, 0.1)
     plain = [hp.value_to_prob(value) for value in grids.values_of(hp)]
     assert len(set(plain)) < 11
-    assert len({grids.to_unit(hp, value) for value in grids.values_of(hp)}) == 11
+    assert len({sampling.to_unit(hp, value) for value in grids.values_of(hp)}) == 11
 
 
 def test_a_default_beside_its_range_counts_as_the_nearest_value():
     hp = kinds.Int("x", 1, 10, 3, default=5)  # 1, 4, 7, 10
-    assert grids.to_unit(hp, hp.default) == grids.to_unit(hp, 4)
+    assert sampling.to_unit(hp, hp.default) == sampling.to_unit(hp, 4)
 
 
 def conditional():
@@ -168,6 +183,23 @@ def test_combinations_change_the_last_hyperparameter_fastest():
     ]
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_size_counts_what_combinations_yield(seed):
+    generator = random.Random(seed)
+    hp = keras_tuner.HyperParameters()
+    for i in range(6):
+        parents = generator.sample(hp.space, min(len(hp.space), generator.randrange(3)))
+        conditions = [
+            Parent(p.name, generator.sample(list(grids.values_of(p)), generator.choice([1, 2])))
+            for p in parents
+        ]
+        name = f"x{generator.randrange(5)}"  # some names are shared
+        if name not in [parent.name for parent in parents]:
+            hp.merge([kinds.Choice(name, list(range(2, 4 + i % 2)), conditions=conditions)])
+    every = list(grids.combinations(hp))
+    assert grids.size(hp) == len(every) == len(set(map(grids.key, every)))
+
+
 def test_size_of_special_spaces():
     hp = keras_tuner.HyperParameters()
     assert grids.size(hp) == 1
@@ -199,28 +231,17 @@ def test_size_is_found_without_going_through_the_combinations():
 def test_sample_draws_active_values_repeatably(seed):
     space = conditional()
     every = {grids.key(values) for values in grids.combinations(space)}
-    assert grids.key(grids.sample(space, seed)) in every
-    assert grids.sample(space, seed) == grids.sample(space, seed)
+    assert grids.key(sampling.sample(space, seed)) in every
+    assert sampling.sample(space, seed) == sampling.sample(space, seed)
 
 
 def test_sample_draws_every_value_about_equally_often():
     hp = keras_tuner.HyperParameters()
     hp.Float("rate", 0, 1, step=0.1)
-    drawn = [grids.sample(hp, seed)["rate"] for seed in range(1100)]
+    drawn = [sampling.sample(hp, seed)["rate"] for seed in range(1100)]
     counts = [drawn.count(value) for value in grids.values_of(hp.space[0])]
     assert min(counts) > 60
     assert max(counts) < 140
-
-
-def test_seeds_of_other_purposes_and_seeds_are_unrelated():
-    seeds = {
-        grids.derive_seed(seed, purpose, i)
-        for seed in (-1, 0, 1)
-        for purpose in "ab"
-        for i in (0, 1)
-    }
-    assert len(seeds) == 12
-    assert grids.derive_seed(0, "values", 3) == grids.derive_seed(0, "values", 3)
 
 
 def test_key_tells_values_and_types_apart_and_ignores_keras_tuners_own():

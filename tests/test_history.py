@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
 from records import epoch_end, search_begin, trial_begin, trial_end, write
 
 from pipeline.callbacks import EvaluationEnd, SearchEnd, Status
@@ -20,7 +19,6 @@ from pipeline.history import (
     follow,
     read,
 )
-
 
 RECORDS = (
     search_begin(),

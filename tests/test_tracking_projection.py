@@ -1,13 +1,17 @@
 import csv
+import dataclasses
 import math
 import shutil
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from mlflow import MlflowClient
-from stories import Story, artifacts, deliver, picture, points, runs
+from stories import Flaky, Story, artifacts, deliver, picture, points, runs
 
 from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
 from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.store import connect
 
 
 def ms(record):
@@ -110,38 +114,31 @@ def test_a_store_that_was_emptied_gets_everything_again(store, folder, tmp_path)
     assert set(runs(store)) == {"digits-mlp-random", "trial 0000", "trial 0001"}
 
 
-def test_a_delivery_that_broke_off_anywhere_is_completed(store, folder):
+@pytest.mark.parametrize("done", [False, True])
+def test_a_delivery_that_breaks_off_anywhere_is_completed(store, folder, monkeypatch, done):
     story = Story().begin().trial("0000").start("0001").epoch(0, "0001", loss=1.0)
-    story.fail("0001").trial("0002", 0.25).end().write(folder)
+    story.fail("0001").end().write(folder)
     deliver(folder, store)
     whole = picture(store)
-    broken = 0
+    calls = 0
     while True:
-        experiment = f"broken-{broken}"
+        experiment = f"broken-{calls}"
         position = Position(store, experiment, None)
-        courier = Courier(folder, store, position, remember=False, progressed=Break(broken))
-        try:
-            courier.deliver()
-        except ConnectionError:
-            assert courier.undelivered() > 0
-        else:
-            break
-        Courier(folder, store, position, remember=False).deliver()
+        courier = Courier(folder, store, position, remember=False)
+        flaky = Flaky(connect(store, experiment).client, calls, done=done)
+        with monkeypatch.context() as patch:
+            opened = dataclasses.replace(connect(store, experiment), client=flaky)
+            patch.setattr("pipeline.tracking.delivery.connect", Mock(return_value=opened))
+            try:
+                courier.deliver()
+            except ConnectionError:
+                assert courier.undelivered() > 0
+            else:
+                break
+        courier.deliver()
         assert picture(store, experiment) == whole
-        broken += 1
-    assert broken > 10
-
-
-class Break:
-    """Fails when MLflow took something for the n-th time."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def __call__(self, seconds):
-        self.steps -= 1
-        if self.steps < 0:
-            raise ConnectionError("away")
+        calls += 1
+    assert calls > 12
 
 
 def test_executions(store, folder):
@@ -182,8 +179,8 @@ def test_failure(store, folder):
     assert first.data.tags["pipeline.message"] == "ValueError: no"
     assert (first.data.tags["pipeline.attempt"], second.data.tags["pipeline.attempt"]) == ("0", "1")
     assert artifacts(store, first.info.run_id) == ["traceback.txt"]
-    text = MlflowClient(store).download_artifacts(first.info.run_id, "traceback.txt")
-    assert open(text).read() == "Traceback:\nValueError: no"
+    path = MlflowClient(store).download_artifacts(first.info.run_id, "traceback.txt")
+    assert Path(path).read_text() == "Traceback:\nValueError: no"
     assert "score" not in first.data.metrics
 
 

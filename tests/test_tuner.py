@@ -17,6 +17,7 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.datasets import wine
+from pipeline.strategies import Hyperband, RandomSearch
 from pipeline.trainer import Trainer
 from pipeline.tuner import SearchError, Tuner
 
@@ -65,13 +66,20 @@ class Scored(keras_tuner.HyperModel):
 
 
 def make_tuner(
-    tmp_path, hypermodel, *, oracle=None, epochs=2, executions=1, max_failed_trials=3, **begin
+    tmp_path,
+    hypermodel,
+    *,
+    oracle=None,
+    epochs=2,
+    executions=1,
+    attempts=1,
+    max_failed_trials=3,
 ):
     objective = keras_tuner.Objective("val_loss", "min")
     space = keras_tuner.HyperParameters()
     space.Int("units", 1, 1000)
-    oracle = oracle or keras_tuner.oracles.RandomSearchOracle(
-        objective=objective, max_trials=4, hyperparameters=space, seed=3
+    oracle = oracle or RandomSearch(
+        objective=objective, max_trials=4, hyperparameters=space, seed=3, max_attempts=attempts
     )
     trainer = Trainer(
         hypermodel=hypermodel, dataset=DATASET, objective=oracle.objective, batch_size=64
@@ -80,7 +88,7 @@ def make_tuner(
     tuner = Tuner(
         oracle=oracle,
         trainer=trainer,
-        begin=search_begin(executions_per_trial=executions, **begin),
+        begin=search_begin(executions_per_trial=executions),
         directory=tmp_path / "search",
         epochs=epochs,
         callbacks=[recorder],
@@ -144,7 +152,7 @@ def test_too_many_failures_in_a_row_end_the_search(tmp_path):
         return 1.0
 
     tuner, recorder = make_tuner(tmp_path, Scored(score), max_failed_trials=2)
-    with pytest.raises(SearchError, match="2 trials in a row failed.*RuntimeError: broken 3"):
+    with pytest.raises(SearchError, match=r"2 trials in a row failed.*RuntimeError: broken 3"):
         tuner.search()
     assert len(recorder.of(TrialEnd)) == 3
     end = recorder.of(SearchEnd)[0]
@@ -203,9 +211,8 @@ def test_epochs_is_a_hyperparameter_where_it_is_declared(tmp_path):
     space = keras_tuner.HyperParameters()
     space.Fixed("epochs", 3)
     space.Int("units", 1, 1000)
-    oracle = keras_tuner.oracles.RandomSearchOracle(
-        objective=keras_tuner.Objective("val_loss", "min"), max_trials=1, hyperparameters=space
-    )
+    objective = keras_tuner.Objective("val_loss", "min")
+    oracle = RandomSearch(objective=objective, max_trials=1, hyperparameters=space, seed=0)
     tuner, recorder = make_tuner(tmp_path, Trained(), oracle=oracle)
     tuner.search()
     assert [record.epoch for record in recorder.of(EpochEnd)] == [0, 1, 2]
@@ -214,11 +221,12 @@ def test_epochs_is_a_hyperparameter_where_it_is_declared(tmp_path):
 def test_promotions_continue_their_parents(tmp_path):
     space = keras_tuner.HyperParameters()
     space.Int("units", 1, 1000)
-    oracle = keras_tuner.oracles.HyperbandOracle(
+    oracle = Hyperband(
         objective=keras_tuner.Objective("val_loss", "min"),
         max_epochs=4,
         factor=2,
         hyperparameters=space,
+        seed=1,
     )
     tuner, recorder = make_tuner(tmp_path, Trained(), oracle=oracle)
     tuner.search()
@@ -229,15 +237,55 @@ def test_promotions_continue_their_parents(tmp_path):
         epochs = [e.epoch for e in recorder.of(EpochEnd) if e.trial == begin.trial]
         assert epochs == list(range(begin.initial_epoch, begin.epochs))
         assert ends[begin.trial].best_epoch >= begin.initial_epoch
-        assert ends[begin.trial].score < ends[begin.lineage["parent"]].score
+        assert ends[begin.lineage["parent"]].status is Status.COMPLETED
         assert not any(name.startswith("tuner/") for name in begin.hyperparameters)
 
 
 def test_writes_nothing_but_weights(tmp_path):
-    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0))
-    tuner.search()
-    written = {path.name for path in (tmp_path / "search" / "trials").rglob("*") if path.is_file()}
+    make_tuner(tmp_path, Scored(lambda hp, call: 1.0))[0].search()
+    written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {"weights-0.npz"}
+
+
+def test_a_retried_trial_can_succeed(tmp_path):
+    """KerasTuner keeps a first attempt's NaN, so that no later attempt can succeed."""
+    tuner, recorder = make_tuner(
+        tmp_path, Scored(lambda hp, call: math.nan if call == 1 else 0.5), attempts=2
+    )
+    tuner.search()
+    first, second = recorder.of(TrialEnd)[:2]
+    assert (first.trial, first.attempt, first.status, first.final) == (
+        second.trial,
+        0,
+        Status.FAILED,
+        False,
+    )
+    assert (second.attempt, second.status, second.score) == (1, Status.COMPLETED, 0.5)
+
+
+def test_what_a_fit_declares_is_told(tmp_path):
+    class Declaring(Trained):
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, shuffle=hp.Boolean("shuffle"), **kwargs)
+
+    tuner, recorder = make_tuner(tmp_path, Declaring(), epochs=1)
+    tuner.search()
+    first, second = recorder.of(TrialEnd)[:2]
+    assert first.declared_values == {"shuffle": False}
+    assert [item["class_name"] for item in first.declared] == ["Boolean"]
+    assert (second.declared, second.declared_values) == ([], {})
+    assert "shuffle" in recorder.of(TrialBegin)[1].hyperparameters
+
+
+def test_runs_keras_tuners_own_oracles(tmp_path):
+    space = keras_tuner.HyperParameters()
+    space.Int("units", 1, 1000)
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("val_loss", "min"), max_trials=2, hyperparameters=space
+    )
+    tuner, recorder = make_tuner(tmp_path, Trained(), oracle=oracle, epochs=1)
+    tuner.search()
+    assert [end.status for end in recorder.of(TrialEnd)] == [Status.COMPLETED] * 2
 
 
 def test_prints_nothing(tmp_path, capfd):

@@ -10,17 +10,10 @@ from scipy.optimize import minimize_scalar
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
-from pipeline.strategies.grids import (
-    Values,
-    choose,
-    derive_seed,
-    from_unit,
-    is_active,
-    key,
-    to_unit,
-    values_of,
-)
+from pipeline.seeds import derive_seed
+from pipeline.strategies.grids import Values, is_active, key, values_of
 from pipeline.strategies.oracle import Oracle, check_whole_number
+from pipeline.strategies.sampling import choose, from_unit, to_unit
 
 _CANDIDATES = 1000  # random combinations whose bound is computed
 _BEST = 5  # of them, around which finer ones are tried
@@ -51,7 +44,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
             least 1. None: three for each hyperparameter that varies (as in KerasTuner), but at
             least 3 and at most 10, so that a search of 20 trials is not mostly random.
         alpha: Expected noise of the scores, as a variance relative to that of all scores; above 0.
-        beta: How much uncertainty attracts, in standard deviations; 0 only exploits.
+        beta: How much uncertainty attracts, in standard deviations; 0 only exploits. KerasTuner's
+            default, 2.6, still explores when a search of a few dozen trials ends.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
 
     Raises:
@@ -68,7 +62,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         max_trials: int,
         num_initial_points: int | None = None,
         alpha: float = 1e-4,
-        beta: float = 2.6,
+        beta: float = 1.0,
         max_attempts: int = 1,
     ) -> None:
         check_whole_number("max_trials", max_trials, 1)

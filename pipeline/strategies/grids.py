@@ -1,10 +1,8 @@
-"""The values of hyperparameters: all of them, a grid of them, random ones, and how many."""
+"""The values of hyperparameters: all of them, a grid of them, and how many combinations."""
 
-import hashlib
 import itertools
 import json
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -59,11 +57,11 @@ def grid_values(hp: Any) -> Sequence[Any]:
         has a step, 1 by default.
     """
     values = values_of(hp)
-    if values is not None and (not _is_uneven(hp) or len(values) <= _GRID_POINTS):
+    if values is not None and (not is_uneven(hp) or len(values) <= _GRID_POINTS):
         return values
-    points = [_scaled(hp, i / (_GRID_POINTS - 1), hp.max_value) for i in range(_GRID_POINTS)]
+    points = [scaled(hp, i / (_GRID_POINTS - 1), hp.max_value) for i in range(_GRID_POINTS)]
     points = [hp.min_value, *points[1:-1], hp.max_value]
-    return tuple(dict.fromkeys(map(round, points))) if isinstance(hp, kinds.Int) else tuple(points)
+    return tuple(dict.fromkeys(map(round, points) if is_uneven(hp) else points))
 
 
 def size(space: keras_tuner.HyperParameters, values: ValuesOf = values_of) -> int | None:
@@ -94,77 +92,9 @@ def combinations(
     return _extensions(tuple(space.space), {}, values)
 
 
-def sample(space: keras_tuner.HyperParameters, seed: int) -> Values:
-    """Draw a random value for every active hyperparameter.
-
-    Args:
-        space: The search space.
-        seed: Any integer; different seeds give independent values.
-
-    Returns:
-        The values of the active hyperparameters.
-    """
-    generator = random.Random(derive_seed(seed))
-    return choose(space, lambda hp: from_unit(hp, generator.random()))
-
-
-def choose(space: keras_tuner.HyperParameters, value: Callable[[Any], Any]) -> Values:
-    """Give every active hyperparameter a value, parents first.
-
-    Args:
-        space: The search space.
-        value: Gives the value of a hyperparameter.
-
-    Returns:
-        The values of the active hyperparameters. Where several active ones share a name, the
-        first decides.
-    """
-    values: Values = {}
-    for hp in space.space:
-        if hp.name not in values and is_active(hp, values):
-            values[hp.name] = value(hp)
-    return values
-
-
 def is_active(hp: Any, values: Mapping[str, Any]) -> bool:
     """Return whether all conditions of a hyperparameter hold under the values."""
     return all(condition.is_active(values) for condition in hp.conditions)
-
-
-def from_unit(hp: Any, fraction: float) -> Any:
-    """Map a number from 0 to 1 to a value, so that uniform numbers give the declared sampling."""
-    values = values_of(hp)
-    if values is None:
-        return _scaled(hp, fraction, hp.max_value)
-    if _is_uneven(hp):
-        return min(int(_scaled(hp, fraction, hp.max_value + 1)), hp.max_value)
-    return values[min(int(fraction * len(values)), len(values) - 1)]
-
-
-def to_unit(hp: Any, value: Any) -> float:
-    """Map a value to a number from 0 to 1, the inverse of `from_unit`.
-
-    KerasTuner's own mapping divides by a float step and rounds down, so that neighbouring values
-    may coincide.
-
-    Args:
-        hp: A KerasTuner hyperparameter.
-        value: One of its values. A declared default that is no value of its range counts as the
-            nearest one.
-
-    Returns:
-        The number; for finitely many values the middle of the value's interval.
-    """
-    values = values_of(hp)
-    if values is None:
-        return _fraction(hp, value, hp.max_value)
-    if _is_uneven(hp):
-        return _fraction(hp, value + 0.5, hp.max_value + 1)
-    if value in values:
-        index = values.index(value)
-    else:
-        index = min(range(len(values)), key=lambda i: abs(values[i] - value))
-    return (index + 0.5) / len(values)
 
 
 def key(values: Mapping[str, Any]) -> str:
@@ -173,26 +103,33 @@ def key(values: Mapping[str, Any]) -> str:
     return json.dumps(own, sort_keys=True)
 
 
-def derive_seed(seed: int, *purpose: object) -> int:
-    """Return a seed for one purpose; seeds of other purposes and other seeds are unrelated.
-
-    Args:
-        seed: Any integer.
-        purpose: What the seed is for, in plain values whose `repr` is stable.
-
-    Returns:
-        An integer from 0 to 2**64 - 1.
-    """
-    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
-    return int.from_bytes(digest[:8], "big")
-
-
-def _is_uneven(hp: Any) -> bool:
+def is_uneven(hp: Any) -> bool:
     """Return whether it is a range of integers that are not equally likely."""
     return isinstance(hp, kinds.Int) and hp.step is None
 
 
-@lru_cache(maxsize=1024)
+def scaled(hp: Any, fraction: float, high: float) -> float:
+    """Return the number at a fraction of a range, in the range's sampling.
+
+    Args:
+        hp: A KerasTuner range.
+        fraction: From 0 to 1.
+        high: The number at 1.
+
+    Returns:
+        The number, never outside the range: at 0 it is `min_value`.
+    """
+    low = hp.min_value
+    if hp.sampling == "linear":
+        number = low + fraction * (high - low)
+    elif hp.sampling == "log":
+        number = low * (high / low) ** fraction
+    else:
+        number = high + low - low * (high / low) ** (1 - fraction)
+    return float(min(max(number, low), high))
+
+
+@lru_cache(maxsize=1024, typed=True)
 def _stepped(low: float, high: float, step: float, sampling: str) -> tuple[Any, ...]:
     """Return the values of a range in exact decimal arithmetic, each of `low`'s type."""
     first, last, width = (Decimal(str(number)) for number in (low, high, step))
@@ -207,26 +144,6 @@ def _stepped(low: float, high: float, step: float, sampling: str) -> tuple[Any, 
     if sampling == "reverse_log":
         values = [first + last - value for value in reversed(values)]
     return tuple(type(low)(value) for value in values)
-
-
-def _scaled(hp: Any, fraction: float, high: float) -> float:
-    """Return the number at a fraction of a range, in the range's sampling."""
-    low = hp.min_value
-    if hp.sampling == "linear":
-        return float(low + fraction * (high - low))
-    if hp.sampling == "log":
-        return float(low * (high / low) ** fraction)
-    return float(high + low - low * (high / low) ** (1 - fraction))
-
-
-def _fraction(hp: Any, number: float, high: float) -> float:
-    """Return at which fraction of a range a number is, the inverse of `_scaled`."""
-    low = hp.min_value
-    if hp.sampling == "linear":
-        return float((number - low) / (high - low))
-    if hp.sampling == "log":
-        return math.log(number / low) / math.log(high / low)
-    return 1 - math.log((high + low - number) / low) / math.log(high / low)
 
 
 def _extensions(

@@ -1,73 +1,17 @@
 """What the oracles share: repeatable proposals and an honest end of every trial."""
 
 import copy
-import itertools
 import math
-import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import trial as trial_module
 
-from pipeline.strategies.grids import (
-    Values,
-    combinations,
-    derive_seed,
-    from_unit,
-    is_active,
-    key,
-    sample,
-    size,
-    values_of,
-)
-
-_DRAWS = 100  # random draws before the combinations are searched one by one
-_ENDED = ("COMPLETED", "FAILED")
-
-
-@dataclass(frozen=True)
-class RestoredTrial:
-    """A trial of an earlier process, as its journal tells of it.
-
-    Attributes:
-        trial_id: Its identifier.
-        values: Its hyperparameters, KerasTuner's own `tuner/…` values included.
-        status: COMPLETED, FAILED for good, or RUNNING if it has to be tried (again).
-        score: The objective's value, if COMPLETED.
-        best_step: Absolute epoch of the score, None if unknown.
-        attempts: Attempts that count against `max_attempts` so far.
-        metrics: All metrics, the objective among them, if COMPLETED.
-        message: Why it failed.
-        declared: Hyperparameters that the space did not have before this trial, as
-            `Oracle.declared_by` returned them.
-
-    Raises:
-        ValueError: The status is unknown, or a COMPLETED trial has no finite score.
-    """
-
-    trial_id: str
-    values: Mapping[str, Any]
-    status: str
-    score: float | None = None
-    best_step: int | None = None
-    attempts: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    message: str | None = None
-    declared: Sequence[Mapping[str, Any]] = ()
-
-    def __post_init__(self) -> None:
-        if self.status not in (*_ENDED, "RUNNING"):
-            raise ValueError(
-                f"trial {self.trial_id} must be COMPLETED, FAILED or RUNNING; it is {self.status}"
-            )
-        scored = self.score is not None and math.isfinite(self.score)
-        if self.status == "COMPLETED" and not scored:
-            raise ValueError(
-                f"trial {self.trial_id} is COMPLETED, so its score must be finite; "
-                f"it is {self.score}"
-            )
+from pipeline.seeds import derive_seed
+from pipeline.strategies.grids import Values, is_active, key, size, values_of
+from pipeline.strategies.restored import RestoredTrial
+from pipeline.strategies.sampling import sample_unseen
 
 
 class Oracle(keras_tuner.Oracle):
@@ -315,27 +259,10 @@ class Oracle(keras_tuner.Oracle):
         )
 
     def _unseen(self, seen: Collection[str]) -> Values | None:
-        """Return random values for the next trial that are not among those seen.
-
-        Drawing fails only where nearly everything was seen; then the combinations are gone
-        through from a random place on, which takes as many steps as there are seen ones.
-        """
-        number = len(self.trials)
-        for draw in range(_DRAWS):
-            values = sample(self.hyperparameters, derive_seed(self.seed, "values", number, draw))
-            if key(values) not in seen:
-                return values
-        generator = random.Random(derive_seed(self.seed, "order", number))
-
-        def rotated(hp: Any) -> Iterable[Any]:
-            domain = values_of(hp)
-            if domain is None:
-                return [from_unit(hp, generator.random())]
-            start = generator.randrange(len(domain))
-            return itertools.chain(domain[start:], domain[:start])
-
-        every = combinations(self.hyperparameters, rotated)
-        return next((values for values in every if key(values) not in seen), None)
+        """Return random values for the next trial that are not among those seen."""
+        return sample_unseen(
+            self.hyperparameters, derive_seed(self.seed, "values", len(self.trials)), seen
+        )
 
     def _answer(self, values: Values | None) -> dict[str, Any]:
         """Return what `populate_space` has to: without values, wait for others or stop."""

@@ -1,8 +1,8 @@
 """MLflow's picture of a search, fed from its journal.
 
-`runs` says what each run should show, `projection` sends it, `delivery` follows the journal,
-`follower` does so in the background; `summary` writes texts, `models` and `registry` take care of
-the best model, `store` of where all of it is kept.
+`runs` and `curves` say what each run should show, `projection` sends it, `delivery` takes it from
+the journal, `follower` does so in the background. `summary` writes texts, `models` and `registry`
+take care of the best model, `store` and `checks` of where all of it is kept.
 """
 
 import os
@@ -18,7 +18,8 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+from pipeline.tracking.checks import check_uri  # noqa: E402
 from pipeline.tracking.follower import Delivery, Tracking  # noqa: E402
-from pipeline.tracking.store import check_uri, redact, viewing  # noqa: E402
+from pipeline.tracking.store import redact, viewing  # noqa: E402
 
 __all__ = ["Delivery", "Tracking", "check_uri", "redact", "viewing"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,10 @@ class Position:
     def write(self, directory: Path) -> None:
         """Write it into a search's folder, at once or not at all."""
         temporary = directory / f"{FILE_NAME}.tmp"
-        temporary.write_text(json.dumps(dataclasses.asdict(self)) + "\n", encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(dataclasses.asdict(self)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(directory / FILE_NAME)
 
 

@@ -1,5 +1,6 @@
 """The best model in MLflow: logged on the search's run, registered, and who holds `best`."""
 
+import json
 import math
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from pipeline.callbacks import EvaluationEnd, SearchBegin
 from pipeline.tracking.runs import milliseconds
@@ -139,6 +141,7 @@ def register(
     version = _find_version(client, name, logged) or _create_version(
         client, name, logged, begin, evaluation
     )
+    _link(client, logged, version)
     if _DECISION in version.tags:  # what happened to the alias later is not undone
         return version.tags[_DECISION]
     decision = _decide(client, name, version, tested(begin, evaluation))
@@ -149,7 +152,8 @@ def register(
 
 def _find_version(client: MlflowClient, name: str, logged: LoggedModel) -> ModelVersion | None:
     versions = client.search_model_versions(f"run_id = '{logged.source_run_id}'")
-    return next((v for v in versions if v.name == name and v.model_id == logged.model_id), None)
+    moment = logged.tags[_EVALUATED]
+    return next((v for v in versions if v.name == name and v.tags.get(_EVALUATED) == moment), None)
 
 
 def _create_version(
@@ -164,15 +168,30 @@ def _create_version(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {"pipeline.search": begin.search, **tested(begin, evaluation).tags()}
+    tags = {
+        "pipeline.search": begin.search,
+        **tested(begin, evaluation).tags(),
+        _EVALUATED: logged.tags[_EVALUATED],
+    }
     return client.create_model_version(
         name,
-        source=f"models:/{logged.model_id}",
+        # A source "models:/..." is looked up in MLflow's default store, whichever the client's is.
+        source=logged.artifact_location,
         run_id=logged.source_run_id,
         tags=tags,
         model_id=logged.model_id,
         await_creation_for=0,
     )
+
+
+def _link(client: MlflowClient, logged: LoggedModel, version: ModelVersion) -> None:
+    """Let the model's page show its version, as MLflow does when it registers by itself."""
+    versions = json.loads(logged.tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+    entry = {"name": version.name, "version": version.version}
+    if entry not in versions:
+        client.set_logged_model_tags(
+            logged.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps([*versions, entry])}
+        )
 
 
 def _decide(client: MlflowClient, name: str, version: ModelVersion, new: Tested) -> str:

@@ -1,9 +1,8 @@
 """What the runs of a search should show, folded from its records; knows nothing of a server."""
 
-import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mlflow.entities import Metric
@@ -19,6 +18,7 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.history import History, fold
+from pipeline.tracking.curves import Curves
 
 Key = tuple[str, int] | None
 """A run of a search: a trial and its attempt, or None for the search itself."""
@@ -74,72 +74,10 @@ class Run:
         self.params, self.metrics, self.texts, self.changed = {}, [], {}, False
 
 
-class _Curves:
-    """The metrics of one attempt, epoch by epoch and execution by execution.
-
-    With several executions the plain name of a metric is the mean over them, and all but the
-    first execution also have names of their own.
-    """
-
-    def __init__(self, run: Run, executions: int) -> None:
-        self._run = run
-        self._executions = executions
-        self._logs: dict[tuple[int, int], Mapping[str, float]] = {}
-        self._logged: dict[tuple[str, int], float] = {}
-
-    def add(self, record: EpochEnd) -> None:
-        """Log an epoch, and the means if all executions have now reported it.
-
-        An attempt that was continued reports again what it trains again, in order: what was known
-        of that epoch and those behind it is void.
-        """
-        position = (record.execution, record.epoch)
-        for known in [known for known in self._logs if known >= position]:
-            del self._logs[known]
-        self._logs[position] = record.logs
-        if self._executions == 1:
-            self._log(record.logs, record.epoch, record.time)
-            return
-        if record.execution > 0:
-            suffix = f"_execution_{record.execution}"
-            named = {name + suffix: value for name, value in record.logs.items()}
-            self._log(named, record.epoch, record.time)
-        if self._reports(record.epoch) == self._executions:
-            self._log_means(record.epoch, record.time)
-
-    def end(self, time: float) -> None:
-        """Log the means of the epochs that not all executions reached."""
-        if self._executions == 1:
-            return
-        for epoch in sorted({epoch for _, epoch in self._logs}):
-            if self._reports(epoch) < self._executions:
-                self._log_means(epoch, time)
-
-    def _reports(self, epoch: int) -> int:
-        return sum(known == epoch for _, known in self._logs)
-
-    def _log_means(self, epoch: int, time: float) -> None:
-        reports = [logs for (_, known), logs in self._logs.items() if known == epoch]
-        values: dict[str, list[float]] = {}
-        for logs in reports:
-            for name, value in logs.items():
-                values.setdefault(name, []).append(value)
-        means = {name: _mean(numbers) for name, numbers in values.items()}
-        self._log(means, epoch, time)
-
-    def _log(self, values: Mapping[str, float], epoch: int, time: float) -> None:
-        """Log what MLflow does not show yet; it cannot replace a point, only add another."""
-        for name, value in values.items():
-            known = self._logged.get((name, epoch))
-            if known is None or not _same(known, value):
-                self._logged[name, epoch] = value
-                self._run.log(name, value, time, epoch)
-
-
 @dataclass
 class _Trial:
     run: Run
-    curves: _Curves
+    curves: Curves
     latest: float
     ended: bool = False
 
@@ -241,7 +179,7 @@ class SearchRuns:
         else:
             attempt = f" attempt {record.attempt}" if record.attempt else ""
             run = Run(f"trial {record.trial}{attempt}", milliseconds(record.time), tags)
-            curves = _Curves(run, self._begin.executions_per_trial)
+            curves = Curves(run.log, self._begin.executions_per_trial)
             self._trials[key] = trial = _Trial(run, curves, record.time)
         values = record.hyperparameters.items()
         trial.run.params = {valid_name(name): str(value) for name, value in values}
@@ -251,12 +189,12 @@ class SearchRuns:
         trial.ended = True
         run = trial.run
         run.finish(record.status, record.time)
+        if record.status is Status.INTERRUPTED:  # the same attempt may yet be continued
+            return
         if record.message:
             run.tags["pipeline.message"] = record.message
         if record.traceback:
             run.texts["traceback.txt"] = record.traceback
-        if record.status is Status.INTERRUPTED:  # the same attempt may yet be continued
-            return
         trial.curves.end(record.time)
         for name in ("score", "best_epoch", "duration_seconds"):
             value = getattr(record, name)
@@ -329,11 +267,3 @@ def _trial_tags(begin: SearchBegin, record: TrialBegin) -> dict[str, str]:
         **{name: str(value) for name, value in lineage.items() if value is not None},
         **_shared_tags(begin),
     }
-
-
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values)
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

@@ -36,8 +36,6 @@ class ServedModel:
             The outputs, one row an example.
         """
         del params
-        if isinstance(data, pd.DataFrame):
-            data = data.to_numpy()
         inputs = columns(data) if isinstance(data, Mapping) else data
         outputs: np.ndarray = self._model.predict(inputs, verbose=0)
         return outputs

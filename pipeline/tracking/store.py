@@ -1,9 +1,6 @@
 """Where MLflow keeps a search: what may be given as its address, and what is found there."""
 
-import contextlib
-import os
 import re
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +12,6 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.runs import Key
 
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-_ALLOWED = "allowed are for example sqlite:///mlflow.db and http://host:port"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
 _ERROR_LENGTH = 300
@@ -99,56 +94,13 @@ def connect(uri: str, experiment: str) -> Store:
             f"`mlflow experiments restore --experiment-id {known.experiment_id}` or choose "
             "another tracking.experiment"
         )
-    if known.artifact_location.startswith("mlflow-artifacts:") and not _is_http(uri):
+    if known.artifact_location.startswith("mlflow-artifacts:") and not is_http(uri):
         raise TrackingError(
             f"the MLflow experiment {experiment!r} at {redact(uri)} was created by an MLflow "
             "server, which alone can keep its artifacts; use the server's address "
             "(http://host:port) or choose another tracking.experiment"
         )
     return Store(client, known.experiment_id)
-
-
-def check_uri(uri: str, experiment: str | None = None) -> None:
-    """Refuse an address that can never work; a server that is merely down is none.
-
-    Args:
-        uri: The store's address.
-        experiment: Name of the experiment to look at as well, if the store is a SQLite file.
-
-    Raises:
-        ValueError: MLflow cannot use the address; one sentence says what was received and what
-            is allowed.
-
-    Example:
-        >>> check_uri("sqlite:///mlflow.db")
-    """
-    shown = redact(uri)
-    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""
-    if _is_http(uri):
-        parts = urlsplit(uri)
-        if not parts.hostname or not _port_is_valid(uri) or parts.query or parts.fragment:
-            raise ValueError(f"received {shown!r}, which is no address of a server; {_ALLOWED}")
-        return
-    if scheme in ("", "file"):
-        raise ValueError(
-            f"received {shown!r}, but MLflow keeps nothing in plain folders any more; {_ALLOWED} "
-            "(`mlflow migrate-filestore` moves what such a folder holds into a database)"
-        )
-    if scheme not in _DATABASES:
-        raise ValueError(f"received {shown!r}, whose scheme {scheme!r} is unknown; {_ALLOWED}")
-    try:
-        address = sqlalchemy.engine.make_url(uri)
-        sqlalchemy.create_engine(address)
-    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        raise ValueError(f"received {shown!r}, which is no database's address; {_ALLOWED}") from (
-            None if shown != uri else error
-        )
-    except ImportError as error:
-        raise ValueError(
-            f"received {shown!r}, which needs the Python package {error.name}; {_ALLOWED}"
-        ) from error
-    if scheme == "sqlite":
-        _check_sqlite(uri, experiment)
 
 
 def redact(uri: str) -> str:
@@ -164,7 +116,7 @@ def redact(uri: str) -> str:
         >>> redact("https://me:secret@example.org?token=1")
         'https://***@example.org?***'
     """
-    if uri.startswith("sqlite:"):
+    if uri.startswith(("sqlite:", "sqlite+")):
         return uri
     hidden = re.sub(r"^([A-Za-z][\w+.-]*:/*)?.*@", r"\1***@", uri, flags=re.DOTALL)
     return re.sub(r"\?.*", "?***", hidden, flags=re.DOTALL)
@@ -207,7 +159,7 @@ def describe_error(uri: str, error: Exception) -> str:
 
 def resolve(uri: str) -> str:
     """Return an address that means the same from any working directory."""
-    path = _sqlite_path(uri)
+    path = sqlite_path(uri)
     if path is None:
         return uri
     address = sqlalchemy.engine.make_url(uri).set(database=str(path.absolute()))
@@ -227,7 +179,7 @@ def viewing(uri: str) -> str:
         >>> viewing("sqlite:///mlflow.db")
         'mlflow ui'
     """
-    if _is_http(uri):
+    if is_http(uri):
         return redact(uri)
     # Plain `mlflow ui` shows ./mlflow.db, unless an old ./mlruns with experiments is beside it.
     is_default = resolve(uri) == resolve("sqlite:///mlflow.db")
@@ -241,13 +193,13 @@ def _artifacts(uri: str, experiment: str) -> str | None:
 
     MLflow's own choice is `mlruns` in the working directory; a server chooses for itself.
     """
-    path = _sqlite_path(uri)
+    path = sqlite_path(uri)
     if path is None:
         return None
     return (path.parent / "mlruns" / re.sub(r"[^\w.-]", "-", experiment)).as_uri()
 
 
-def _sqlite_path(uri: str) -> Path | None:
+def sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite address; None for any other, or one that names no file."""
     if not uri.startswith("sqlite"):
         return None
@@ -255,54 +207,9 @@ def _sqlite_path(uri: str) -> Path | None:
     return None if database in (None, "", ":memory:") else Path(database)
 
 
-def _check_sqlite(uri: str, experiment: str | None) -> None:
-    """Open the file, which MLflow would try for 100 seconds, and look at its schema."""
-    path = _sqlite_path(uri)
-    if path is None:
-        raise ValueError(f"received {uri!r}, which names no file; {_ALLOWED}")
-    existed = path.exists()
-    try:
-        _open(path)
-    except (sqlite3.Error, OSError) as error:
-        raise ValueError(f"received {uri!r}, but {error}; {_ALLOWED}") from error
-    finally:
-        if not existed:
-            path.unlink(missing_ok=True)
-    if existed and path.stat().st_size:
-        _check_schema(uri, experiment)
-
-
-def _open(path: Path) -> None:
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not os.access(nearest, os.W_OK):
-        raise PermissionError(f"{nearest} cannot be written")
-    if nearest != path and not nearest.is_dir():
-        raise NotADirectoryError(f"{nearest} is no folder")
-    if path.parent.exists():
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA schema_version")
-
-
-def _check_schema(uri: str, experiment: str | None) -> None:
-    try:
-        client = MlflowClient(resolve(uri))
-        if experiment is not None and client.get_experiment_by_name(experiment) is not None:
-            connect(uri, experiment)
-    except MlflowException as error:
-        reason = " ".join(error.message.split())
-        raise ValueError(f"received {uri!r}, which MLflow cannot use: {reason}") from error
-
-
-def _is_http(uri: str) -> bool:
+def is_http(uri: str) -> bool:
+    """Return whether the address is a server's."""
     return uri.startswith(("http://", "https://"))
-
-
-def _port_is_valid(uri: str) -> bool:
-    try:
-        urlsplit(uri).port  # noqa: B018  # reading it checks it
-    except ValueError:
-        return False
-    return True
 
 
 def _quoted(value: str) -> str:
