@@ -19,7 +19,6 @@ from pipeline.config import Config, ConfigError, unknown
 from pipeline.datasets import Dataset
 from pipeline.trainer import Trainer
 
-
 _HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
 _SHOWN_NAMES = 30  # at most, of those that a module has
 
@@ -36,7 +35,7 @@ def make_hypermodel(config: Config, dataset: Dataset) -> keras_tuner.HyperModel:
     kind = keras_tuner.HyperModel
     target = _target("model", config.model, kind, _HYPERMODEL)
     extra = {"dataset": dataset} if _accepts(target, "dataset") else {}
-    if inspect.isfunction(target.func) and _accepts(target, "hp"):
+    if inspect.isroutine(target.func) and _accepts(target, "hp"):
         _check_complete("model", target, ("hp", *extra))
         return _FunctionHyperModel(functools.partial(target, **extra))
     return _made("model", target, kind, _HYPERMODEL, **extra)
@@ -124,14 +123,11 @@ def _target(
         raise ConfigError(f"{key}: {_reason(error)}") from error
     if inspect.isclass(target.func) and not issubclass(target.func, kind):
         raise ConfigError(f"{key}._target_ must name {described}; received {path}, which is none")
-    try:
-        known = inspect.signature(target.func).parameters
-    except ValueError:  # a class written in C has no signature; calling it will tell
-        return target
-    open_ended = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in known.values())
-    wrong = [name for name in target.keywords if name not in known]
+    known = _parameters(target)
+    open_ended = known is None or any(item.kind is item.VAR_KEYWORD for item in known.values())
+    wrong = [name for name in target.keywords if name not in (known or ())]
     if wrong and not open_ended:
-        allowed = ", ".join(known) or "no arguments"
+        allowed = ", ".join(known or ()) or "no arguments"
         raise ConfigError(f"{key}.{wrong[0]} is not known; {path} allows: {allowed}")
     return target
 
@@ -153,16 +149,11 @@ def _made(
 
 def _check_complete(key: str, target: functools.partial[Any], given: Sequence[str]) -> None:
     """Check that every argument without a default is given."""
-    try:
-        parameters = inspect.signature(target.func).parameters.values()
-    except ValueError:
-        return
-    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     missing = [
         item.name
-        for item in parameters
-        if item.default is inspect.Parameter.empty
-        and item.kind not in several
+        for item in (_parameters(target) or {}).values()
+        if item.default is item.empty
+        and item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
         and item.name not in (*target.keywords, *given)
     ]
     if missing:
@@ -173,7 +164,15 @@ def _check_complete(key: str, target: functools.partial[Any], given: Sequence[st
 
 
 def _accepts(target: functools.partial[Any], name: str) -> bool:
-    return name in inspect.signature(target.func).parameters and name not in target.keywords
+    return name in (_parameters(target) or ()) and name not in target.keywords
+
+
+def _parameters(target: functools.partial[Any]) -> Mapping[str, inspect.Parameter] | None:
+    """Return what a target can be given; None if it is written in C and does not tell."""
+    try:
+        return inspect.signature(target.func).parameters
+    except ValueError:
+        return None
 
 
 def explained(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

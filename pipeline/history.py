@@ -102,6 +102,12 @@ class Attempt:
     end: TrialEnd | None = None
 
     @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The values under evaluation, those that the training itself declared included."""
+        declared = self.end.declared_values if self.end else {}
+        return {**self.begin.hyperparameters, **declared}
+
+    @property
     def completed(self) -> bool:
         """Whether it ended with a score."""
         return self.end is not None and self.end.status is Status.COMPLETED

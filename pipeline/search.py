@@ -63,7 +63,7 @@ def run_search(
     Example:
         >>> from pipeline.config import compose_config
         >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
-        >>> result.history.ranked()[0].begin.hyperparameters
+        >>> result.history.ranked()[0].hyperparameters
     """
     parts = _Parts.of(config)
     begin = _describe(config, parts, overrides, sweep)
@@ -73,7 +73,9 @@ def run_search(
         write_config(folder.path, begin.config, begin.overrides)
         journal = Journal(folder.path)
         progress = Progress(console, config.verbose)
-        tracking = Tracking(
+        tracking = components.explained(
+            "tracking",
+            Tracking,
             folder.path,
             uri=config.tracking.uri,
             experiment=config.tracking.experiment,
@@ -117,7 +119,7 @@ class _Parts:
     def of(cls, config: Config) -> "_Parts":
         """Build everything, the cheap first, so that a mistake is answered early."""
         dataset = components.make_dataset(config)
-        components.explained("tracking.uri", check_uri, config.tracking.uri)
+        components.explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config, dataset)
         oracle = components.make_oracle(config, components.make_space(config, hypermodel))
         trainer = components.make_trainer(config, dataset, hypermodel, oracle.objective)
@@ -258,5 +260,5 @@ def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
         best_epoch=end.best_epoch,
         epochs_trained=end.epochs_trained,
         seconds=end.duration_seconds,
-        hyperparameters=attempt.begin.hyperparameters,
+        hyperparameters=attempt.hyperparameters,
     )

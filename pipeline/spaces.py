@@ -32,6 +32,7 @@ def discover(
 
     Raises:
         TypeError: The hypermodel is neither, or its build returns no `keras.Model`.
+        ValueError: The model is not compiled, and the hypermodel has no `fit` of its own.
     """
     space = keras_tuner.HyperParameters()
     if isinstance(hypermodel, keras_tuner.HyperModel):
@@ -52,7 +53,7 @@ def discover(
         while scope is not None:
             attempted.append(scope)
             hp = _inside(space, scope)
-            _check_model(build(hp))
+            _check_model(build(hp), compiled=not _trains_itself(hypermodel))
             space.merge(hp, overwrite=False)
             entered += hp.active_scopes
             passed += hp.inactive_scopes
@@ -113,11 +114,24 @@ def _inside(space: keras_tuner.HyperParameters, scope: Sequence[Any]) -> Any:
     return hp
 
 
-def _check_model(model: object) -> None:
+def _trains_itself(hypermodel: object) -> bool:
+    """Whether a hypermodel has a `fit` of its own, which may train without compiling."""
+    return (
+        isinstance(hypermodel, keras_tuner.HyperModel)
+        and type(hypermodel).fit is not keras_tuner.HyperModel.fit
+    )
+
+
+def _check_model(model: object, *, compiled: bool) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(
             "the hypermodel's build must return a keras.Model; "
             f"it returned {model!r} of type {type(model).__name__}"
+        )
+    if compiled and not model.compiled:
+        raise ValueError(
+            "the hypermodel's build must return a compiled model; "
+            f"it returned {model.name!r}, on which compile() was not called"
         )
 
 

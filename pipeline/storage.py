@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.callbacks import SearchBegin, Status
 from pipeline.config import ConfigError, Resume
-from pipeline.history import FILE_NAME, Attempt, History, read
+from pipeline.history import FILE_NAME, Attempt, History, JournalError, follow, read
 from pipeline.strategies import RestoredTrial
 
 
@@ -57,7 +57,9 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"storage={storage} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"storage={storage} must be a folder that can be written: {error.strerror}"
+        ) from error
     lock = FileLock(path / "lock")
     try:
         lock.acquire(timeout=0)
@@ -67,20 +69,34 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
             "beside it with resume=never"
         ) from error
     try:
-        yield Folder(path, past)
+        # Its last process may have told more between our first look and its end.
+        yield Folder(path, past and read(path))
     finally:
         lock.release()
 
 
 def find_unfinished(storage: Path, fingerprint: str) -> History | None:
-    """Return the newest search with this fingerprint that has not finished, None without one."""
-    journals = sorted(storage.glob(f"*/{FILE_NAME}"), key=lambda path: path.stat().st_mtime)
-    for journal in reversed(journals):
-        if journal.stat().st_size == 0:
-            continue
-        past = read(journal.parent)
-        if past.begin.fingerprint == fingerprint:
-            return None if past.finished else past
+    """Return the newest search with this fingerprint that has not finished, None without one.
+
+    Raises:
+        ConfigError: A journal is damaged, so that nobody can tell whose it is.
+    """
+    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
+    for journal in sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            begin = next((record for _, record in follow(journal.parent)), None)
+            if begin is None:  # the process died while it wrote the first record
+                continue
+            if not isinstance(begin, SearchBegin):
+                raise JournalError(f"{journal} does not begin with a search")
+            if begin.fingerprint == fingerprint:
+                past = read(journal.parent)
+                return None if past.finished else past
+        except JournalError as error:
+            raise ConfigError(
+                f"storage: {error}; remove {journal.parent}, or start a new search with "
+                "resume=never"
+            ) from error
     return None
 
 
@@ -118,10 +134,7 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
 
 def _values(attempt: Attempt) -> dict[str, Any]:
     """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
-    begin = attempt.begin
-    values = dict(begin.hyperparameters)
-    if attempt.end:
-        values |= attempt.end.declared_values
+    begin, values = attempt.begin, attempt.hyperparameters
     if begin.lineage:
         values |= {
             "tuner/epochs": begin.epochs,

@@ -217,6 +217,9 @@ class Trainer:
     def _fit(self, model: keras.Model, execution: Execution, watcher: "_BestEpoch") -> Any:
         validation, train = _pair(self.dataset.validation), self.dataset.train
         callbacks = [*self.callbacks(), watcher]
+        if all(type(callback).__module__.startswith("keras.") for callback in callbacks[:-1]):
+            # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
+            callbacks.insert(0, watcher.objective_check())
         arguments: dict[str, Any] = {"validation_data": validation, "callbacks": callbacks}
         if execution.initial_epoch:
             arguments["initial_epoch"] = execution.initial_epoch
@@ -295,6 +298,15 @@ class _BestEpoch(keras.callbacks.Callback):
         score = values.get(self._objective.name, math.nan)
         if math.isfinite(score) and self._is_best(score):
             self._best_epoch, self._weights = epoch, Weights.of(self.model)
+
+    def objective_check(self) -> keras.callbacks.Callback:
+        """Return a callback that ends the training like this one if the objective is missing."""
+
+        def on_epoch_end(epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            if self._objective_in_logs and self._objective.name not in (logs or {}):
+                self.on_epoch_end(epoch, logs)
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
     def take(self, returned: Any, model: keras.Model) -> None:
         """Take what `fit` returned where the epochs did not tell it."""

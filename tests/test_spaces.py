@@ -9,7 +9,9 @@ from pipeline.spaces import discover, override
 
 
 def tiny_model():
-    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    return model
 
 
 def nested(hp):

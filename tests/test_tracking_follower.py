@@ -119,6 +119,7 @@ def test_a_server_that_does_not_answer(folder):
         delivery = search.close(patience=1)
         assert time.monotonic() - started < 3
     assert delivery.undelivered == 6
+    assert delivery.error == "no answer within 1 seconds"
 
 
 def test_what_mlflow_refuses_is_told(folder, store):

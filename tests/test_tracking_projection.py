@@ -184,6 +184,12 @@ def test_failure(store, folder):
     assert "score" not in first.data.metrics
 
 
+def test_what_a_fit_declared_is_a_param_too(store, folder):
+    story = Story().begin().start(units=8).stop(declared_values={"shuffle": True})
+    deliver(story.write(folder), store)
+    assert runs(store)["trial 0000"].data.params == {"units": "8", "shuffle": "True"}
+
+
 def test_best_score_counts_finished_trials(store, folder):
     story = Story(direction="max", objective="val_f1").begin()
     story.start("0000").fail("0000")  # finished, but there is no best yet

@@ -113,7 +113,10 @@ class Tracking(SearchCallback):
                 self._condition.wait(left)
             self._stopped = True
             self._condition.notify_all()
-        return Delivery(self._courier.undelivered(), self._error, self._courier.registered)
+        undelivered = self._courier.undelivered()
+        if undelivered and self._error is None:
+            self._error = f"no answer within {patience:g} seconds"
+        return Delivery(undelivered, self._error, self._courier.registered)
 
     def _wake(self) -> None:
         with self._condition:

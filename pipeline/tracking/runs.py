@@ -2,8 +2,9 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mlflow.entities import Metric
 
@@ -181,14 +182,14 @@ class SearchRuns:
             run = Run(f"trial {record.trial}{attempt}", milliseconds(record.time), tags)
             curves = Curves(run.log, self._begin.executions_per_trial)
             self._trials[key] = trial = _Trial(run, curves, record.time)
-        values = record.hyperparameters.items()
-        trial.run.params = {valid_name(name): str(value) for name, value in values}
+        trial.run.params = _params(record.hyperparameters)
 
     def _end_trial(self, record: TrialEnd) -> None:
         trial = self._trials[record.trial, record.attempt]
         trial.ended = True
         run = trial.run
         run.finish(record.status, record.time)
+        run.params |= _params(record.declared_values)
         if record.status is Status.INTERRUPTED:  # the same attempt may yet be continued
             return
         if record.message:
@@ -238,6 +239,10 @@ def valid_name(name: str) -> str:
     if allowed in (".", "..") or allowed.startswith("/") or posixpath.normpath(allowed) != allowed:
         return re.sub(r"^\.+$", "_", allowed.replace("/", "_"))
     return allowed
+
+
+def _params(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
+    return {valid_name(name): str(value) for name, value in hyperparameters.items()}
 
 
 def _search_tags(begin: SearchBegin) -> dict[str, str]:

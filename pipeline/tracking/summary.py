@@ -52,13 +52,13 @@ def write_trials(directory: Path) -> None:
         directory: The search's folder, with its journal.
     """
     history = read(directory)
-    names = list(dict.fromkeys(name for a in history.attempts for name in a.begin.hyperparameters))
+    names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
     temporary = directory / f"{TRIALS_FILE}.tmp"
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*_COLUMNS, "duration_seconds", *names])
         for attempt in history.attempts:
-            values = attempt.begin.hyperparameters
+            values = attempt.hyperparameters
             writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
     temporary.replace(directory / TRIALS_FILE)
 
@@ -117,15 +117,15 @@ def _test(evaluation: EvaluationEnd) -> str:
 
 
 def _hyperparameters(attempt: Attempt) -> str:
-    return _table(("hyperparameter", "value"), attempt.begin.hyperparameters.items())
+    return _table(("hyperparameter", "value"), attempt.hyperparameters.items())
 
 
 def _leaderboard(attempts: list[Attempt]) -> str:
-    names = list(dict.fromkeys(name for a in attempts for name in a.begin.hyperparameters))
+    names = list(dict.fromkeys(name for a in attempts for name in a.hyperparameters))
     rows = []
     for rank, attempt in enumerate(attempts, start=1):
         assert attempt.end is not None
-        values = attempt.begin.hyperparameters
+        values = attempt.hyperparameters
         score = f"{attempt.end.score:.6g}"
         rows.append([rank, attempt.begin.trial, score, *(values.get(name, "") for name in names)])
     return _table(("rank", "trial", "score", *names), rows)
