@@ -437,7 +437,7 @@ def test_retraining(search, store, epochs):
     test = model.evaluate(dataset.test.x, dataset.test.y, verbose=0, return_dict=True)
     assert parent.data.metrics["test_loss"] == pytest.approx(test["loss"], rel=1e-4)
     text = parent.data.tags["mlflow.note.content"]
-    assert "trained again on train and validation data" in text
+    assert "retrained on train and validation data" in text
 
 
 def test_hyperparameters_of_the_configuration(search, store):

@@ -112,7 +112,7 @@ def _score(attempt: Attempt) -> str:
 
 def _test(evaluation: EvaluationEnd) -> str:
     metrics = ", ".join(f"{name} {value:.6g}" for name, value in evaluation.metrics.items())
-    how = "trained again with the validation data" if evaluation.retrained else "its best weights"
+    how = "retrained on train and validation data" if evaluation.retrained else "its best weights"
     return f"{metrics} (trial {evaluation.trial}, {how})"
 
 
