@@ -1,6 +1,7 @@
 """The command line: `python -m pipeline`; imports nothing heavy before a search starts."""
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -54,7 +55,7 @@ def main() -> int:
         The exit code: 0, or that of the first search that did not complete.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    if (wrong := _wrong_option()) is not None:
+    if (wrong := _sort_arguments()) is not None:
         _complain(f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists")
         return WRONG_CONFIGURATION
     _prepare_environment()
@@ -89,6 +90,8 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         config = typed(composed)
         with _without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
+        # Every trial ends with a garbage collection; the libraries need not be gone through.
+        gc.freeze()
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
     hydra_config = HydraConfig.get()
@@ -101,8 +104,8 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     except SearchError as error:
         _complain(str(error), error if full_error or config.verbose > 1 else None)
         return Outcome(FAILED, str(error), error.directory)
-    except KeyboardInterrupt:
-        _complain("interrupted; the same command continues this search")
+    except KeyboardInterrupt as interruption:
+        _complain(f"interrupted; {interruption or 'the search had not begun'}")
         if sweep is None:
             return Outcome(INTERRUPTED, "interrupted")
         raise
@@ -171,14 +174,22 @@ def _without_startup_noise() -> Iterator[None]:
             sys.stderr.writelines(line for line in lines if not _STARTUP_NOISE.match(line))
 
 
-def _wrong_option() -> str | None:
-    """Return what is wrong with the options; Hydra's parser would print its usage as well."""
+def _sort_arguments() -> str | None:
+    """Put the overrides before the options, between which Hydra does not find them.
+
+    Returns:
+        What is wrong with the options; Hydra would print the usage of its parser as well.
+    """
     told = io.StringIO()
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
         try:
-            get_args_parser().parse_args()
+            overrides = get_args_parser().parse_intermixed_args().overrides
         except SystemExit as stop:  # --version ends it too, without an error
             return told.getvalue().strip().rpartition("error: ")[2] if stop.code else None
+    options = sys.argv[1:]
+    for item in overrides:
+        options.remove(item)
+    sys.argv[1:] = [*overrides, *options]
     return None
 
 

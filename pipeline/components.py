@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from pipeline import spaces
 from pipeline.config import Config, ConfigError, unknown
 from pipeline.datasets import Dataset
+from pipeline.seeds import derive_seed
 from pipeline.trainer import Trainer
 
 _HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
@@ -33,6 +34,8 @@ def make_dataset(config: Config) -> Dataset:
 def make_hypermodel(config: Config, dataset: Dataset) -> keras_tuner.HyperModel:
     """Build the hypermodel: a `HyperModel` class, or a function `build(hp)`, as in KerasTuner."""
     kind = keras_tuner.HyperModel
+    # What the YAML nests in it, such as a network with random weights, is built with it.
+    keras.utils.set_random_seed(derive_seed(config.seed, "hypermodel") % 2**32)
     target = _target("model", config.model, kind, _HYPERMODEL)
     extra = {"dataset": dataset} if _accepts(target, "dataset") else {}
     if inspect.isroutine(target.func) and _accepts(target, "hp"):
@@ -223,7 +226,9 @@ def _unresolved(path: str) -> str:
     own = [
         other
         for other, value in vars(module).items()
-        if callable(value) and str(getattr(value, "__module__", "")).partition(".")[0] == root
+        if not other.startswith("_")
+        and callable(value)
+        and str(getattr(value, "__module__", "")).partition(".")[0] == root
     ]
     if len(own) > _SHOWN_NAMES:
         own = difflib.get_close_matches(name, own, n=_SHOWN_NAMES, cutoff=0.3)

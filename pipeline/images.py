@@ -77,7 +77,10 @@ def _checked_size(image_size: Sequence[int]) -> tuple[int, int]:
 
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no folder of images at {path}")
+        raise FileNotFoundError(
+            "path must be a folder with one sub-folder of images a class; there is no folder of "
+            f"images at {path}"
+        )
     classes = [p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")]
     if len(classes) < 2:
         found = f"only {classes[0]!r}" if classes else "none"

@@ -58,7 +58,7 @@ def run_search(
     Raises:
         ConfigError: The configuration cannot work; one sentence says why.
         SearchError: No trial completed, or too many failed in a row.
-        KeyboardInterrupt: It was interrupted; the same call continues it.
+        KeyboardInterrupt: It was interrupted; the message says how to continue it.
 
     Example:
         >>> from pipeline.config import compose_config
@@ -97,6 +97,8 @@ def run_search(
             evaluated = _evaluate_best(config, tuner, parts, begin)
             for callback in callbacks:
                 callback.on_evaluation_end(evaluated)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
         finally:
             progress.close()
             journal.close()
@@ -162,6 +164,14 @@ def _resume_of(config: Config, oracle: keras_tuner.Oracle) -> Resume:
             "pipeline.strategies.Oracle"
         )
     return Resume.never
+
+
+def _what_next(config: Config, oracle: keras_tuner.Oracle) -> str:
+    """Say how to go on with an interrupted search."""
+    if not hasattr(oracle, "restore"):
+        return f"the same command starts anew, as {type(oracle).__name__} cannot continue"
+    again = " with resume=auto" if config.resume is Resume.never else ""
+    return f"the same command{again} continues this search"
 
 
 def _catch_up(
@@ -247,7 +257,7 @@ def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Del
             f"them with: python -m pipeline.tracking {result.directory}",
             soft_wrap=True,
         )
-    console.print(f"See every trial: [bold]{viewing(uri)}[/]", soft_wrap=True)
+    console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)
 
 
 def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:

@@ -42,7 +42,7 @@ def read_table(
     import pandas as pd
 
     if not path.is_file():
-        raise FileNotFoundError(f"there is no table at {path}")
+        raise FileNotFoundError(f"path must be an existing file; there is no table at {path}")
     separator = "\t" if separator == "\\t" else separator
     if not isinstance(separator, str) or len(separator) != 1:
         raise ValueError(f"separator must be one character, received {separator!r}")
@@ -57,7 +57,7 @@ def read_table(
     table = table.fillna("")  # of rows that end early
     _check_columns(path, list(table.columns), target, drop)
     if table.empty:
-        raise ValueError(f"{path} has a header and no rows")
+        raise ValueError(f"{path} must have rows below the header; it has a header and no rows")
     return table.drop(columns=[target, *drop]), table[target]
 
 

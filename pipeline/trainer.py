@@ -1,6 +1,5 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
-import gc
 import math
 import os
 import re
@@ -199,8 +198,7 @@ class Trainer:
         Raises:
             TypeError: The hypermodel returned no Keras model.
         """
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # collects garbage too
         keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(seed % 2**32)  # NumPy takes 32 bits
         model = self.hypermodel.build(hyperparameters)

@@ -1,5 +1,6 @@
 """The loop around the oracle: trials, their attempts and failures; it tells the callbacks."""
 
+import re
 import time
 import traceback
 from collections import Counter
@@ -24,6 +25,7 @@ from pipeline.seeds import derive_seed
 from pipeline.trainer import Execution, Trainer, TrainingResult, Weights
 
 _OWN_VALUES = "tuner/"
+_WHERE = re.compile(r"Exception encountered when calling .*\.$")
 
 
 class SearchError(RuntimeError):
@@ -105,9 +107,7 @@ class Tuner(keras_tuner.Tuner):
             self._run_trials()
             best = self.best_trial()
             if best is None:
-                raise SearchError(
-                    f"none of {len(self.oracle.trials)} trials completed", self._folder
-                )
+                raise SearchError(self._failed_all(), self._folder)
             status = Status.COMPLETED
             return best
         except KeyboardInterrupt:
@@ -243,6 +243,11 @@ class Tuner(keras_tuner.Tuner):
         values = {name: ended.hyperparameters.values.get(name) for name in sorted(names)}
         return {"declared": declared, "declared_values": values}
 
+    def _failed_all(self) -> str:
+        trials = list(self.oracle.trials.values())
+        reason = f"; the last one: {trials[-1].message}" if trials and trials[-1].message else ""
+        return f"none of {len(trials)} trials completed{reason}"
+
     def _count_failure(self, trial: Trial, failure: BaseException | None) -> None:
         status = self.oracle.get_trial(trial.trial_id).status
         if status == TrialStatus.COMPLETED:
@@ -318,6 +323,8 @@ def _is_trials_own(failure: BaseException) -> bool:
 
 def _sentence(error: BaseException) -> str:
     """Return an exception as one line: its type, unless it is ours, and its first line."""
-    lines = str(error).strip().splitlines()
-    first = lines[0] if lines else "no message"
-    return first if isinstance(error, SearchError) else f"{type(error).__name__}: {first}"
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
+    # Keras puts where it happened before what happened.
+    told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
+    return told[0] if isinstance(error, SearchError) else f"{type(error).__name__}: {told[0]}"

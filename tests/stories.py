@@ -186,3 +186,8 @@ class Flaky:
             raise ConnectionError("away")
 
         return call
+
+
+def description(run) -> str:
+    """Return a run's description without the hard spaces that pad its tables."""
+    return run.data.tags["mlflow.note.content"].replace("\u00a0", "")

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from mlflow import MlflowClient
-from stories import Flaky, Story, artifacts, deliver, picture, points, runs
+from stories import Flaky, Story, artifacts, deliver, description, picture, points, runs
 
 from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
 from pipeline.tracking.delivery import Courier, Position
@@ -57,6 +57,7 @@ def test_everything_the_journal_says_is_in_mlflow(store, folder):
         own |= {"initial_epoch": "0", "epochs": "3"}
         tags = {f"pipeline.{key}": value for key, value in (shared | own).items()}
         mlflow_tags = {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": name}
+        mlflow_tags |= {"mlflow.source.name": "python -m pipeline", "mlflow.source.type": "LOCAL"}
         assert run.data.tags == tags | mlflow_tags
 
     begin, end = told[0], told[-1]
@@ -209,7 +210,7 @@ def test_interrupted_and_continued(store, folder):
     shown = runs(store)
     assert {run.info.status for run in shown.values()} == {"KILLED"}
     assert shown["trial 0000"].data.tags["pipeline.status"] == "INTERRUPTED"
-    assert "interrupted" in shown["digits-mlp-random"].data.tags["mlflow.note.content"]
+    assert "interrupted" in description(shown["digits-mlp-random"])
 
     deliver(story.begin().start().epoch(0, loss=1.0).write(folder), store)
     again = runs(store)
@@ -283,7 +284,7 @@ def test_description(store, folder):
         story.trial(f"{number:04}", score=1 - number / 10, units=2**number, kind="a|b")
     story.start("0007").fail("0007")
     deliver(story.end(best="0006").write(folder), store)
-    text = runs(store)["digits-mlp-random"].data.tags["mlflow.note.content"]
+    text = description(runs(store)["digits-mlp-random"])
     assert text.startswith(
         "**digits-mlp-random** minimises val_loss of mlp on digits with the strategy random: "
         "completed, 8 of 8 trials finished, 1 failed.\n"

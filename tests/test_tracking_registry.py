@@ -20,6 +20,7 @@ from stories import (
     Story,
     artifacts,
     deliver,
+    description,
     picture,
     points,
     runs,
@@ -78,7 +79,7 @@ def test_the_model_is_logged_and_registered(store, evaluated, model_file):
     assert (shown["test_loss"][0][2], shown["test_accuracy"][0][2]) == (0.25, 0.75)
     files = ["evaluation/input_example.npz", "evaluation/report.txt", "trials.csv"]
     assert artifacts(store, parent.info.run_id) == files
-    assert "| Test result | accuracy 0.75, loss 0.25" in parent.data.tags["mlflow.note.content"]
+    assert "| Test result | accuracy 0.75, loss 0.25" in description(parent)
 
     version = client.get_model_version_by_alias(NAME, "best")
     assert version.run_id == parent.info.run_id

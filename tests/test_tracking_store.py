@@ -154,6 +154,10 @@ def test_viewing(tmp_path, monkeypatch):
     assert viewing(f"sqlite:///{tmp_path}/mlflow.db") == "mlflow ui"
     assert viewing("sqlite:///x.db") == "mlflow ui --backend-store-uri sqlite:///x.db"
     assert viewing("http://me:secret@host") == "http://***@host"
+    page = "/#/experiments/7/runs?workflowType=machine_learning"
+    assert viewing("http://host:5000/", "7") == f"http://host:5000{page}"
+    opened = f"mlflow ui, then open http://127.0.0.1:5000{page}"
+    assert viewing("sqlite:///mlflow.db", "7") == opened
     (tmp_path / "mlruns/0").mkdir(parents=True)
     (tmp_path / "mlruns/0/meta.yaml").touch()  # then MLflow's default is that folder
     assert viewing("sqlite:///mlflow.db") == "mlflow ui --backend-store-uri sqlite:///mlflow.db"

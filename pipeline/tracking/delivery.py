@@ -104,6 +104,7 @@ class Courier:
         progressed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.registered: str | None = None
+        self.experiment_id: str | None = None
         self._directory = directory
         self._uri = uri
         self._position = position
@@ -168,6 +169,7 @@ class Courier:
         if not isinstance(begin, SearchBegin):
             raise JournalError(f"{self._directory / JOURNAL} does not start with a search")
         store = connect(self._uri, self._position.experiment)
+        self.experiment_id = store.experiment
         self._progressed(0.0)
         known = store.find_runs(begin.search)
         if None not in known and self._position.offset:

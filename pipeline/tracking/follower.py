@@ -23,11 +23,13 @@ class Delivery:
         undelivered: How many MLflow does not have.
         error: Why, without secrets; None if it has them all.
         registered: One sentence on the registered model; None if none was registered.
+        experiment_id: MLflow's identifier of the experiment; None if it was never reached.
     """
 
     undelivered: int
     error: str | None
     registered: str | None
+    experiment_id: str | None
 
 
 class Tracking(SearchCallback):
@@ -116,7 +118,9 @@ class Tracking(SearchCallback):
         undelivered = self._courier.undelivered()
         if undelivered and self._error is None:
             self._error = f"no answer within {patience:g} seconds"
-        return Delivery(undelivered, self._error, self._courier.registered)
+        return Delivery(
+            undelivered, self._error, self._courier.registered, self._courier.experiment_id
+        )
 
     def _wake(self) -> None:
         with self._condition:

@@ -179,6 +179,11 @@ def _create_version(
         source=logged.artifact_location,
         run_id=logged.source_run_id,
         tags=tags,
+        description=(
+            f"Trial {evaluation.trial} of the search {begin.search} ({begin.strategy}): "
+            f"{evaluation.score_name} {evaluation.metrics[evaluation.score_name]:.6g} on the test "
+            f"data of {begin.dataset}."
+        ),
         model_id=logged.model_id,
         await_creation_for=0,
     )

@@ -253,6 +253,7 @@ def _shared_tags(begin: SearchBegin) -> dict[str, str]:
     """Return what a search and its trials can all be found by; MLflow filters runs one by one."""
     names = ("search", "strategy", "dataset", "model", "objective", "direction", "fingerprint")
     tags = {f"pipeline.{name}": str(getattr(begin, name)) for name in names}
+    tags |= {"mlflow.source.name": "python -m pipeline", "mlflow.source.type": "LOCAL"}
     return tags if begin.sweep is None else {**tags, "pipeline.sweep": begin.sweep}
 
 

@@ -166,26 +166,30 @@ def resolve(uri: str) -> str:
     return address.render_as_string(hide_password=False)
 
 
-def viewing(uri: str) -> str:
-    """Return how to see the store in a browser.
+def viewing(uri: str, experiment_id: str | None = None) -> str:
+    """Return how to see an experiment's runs in a browser.
 
     Args:
         uri: The store's address.
+        experiment_id: The experiment; None if it is not known.
 
     Returns:
-        A shell command, or the address to open.
+        A shell command and the page to open, or the server's page. The page is named because
+        MLflow 3 opens an experiment on its traces, of which there are none.
 
     Example:
-        >>> viewing("sqlite:///mlflow.db")
-        'mlflow ui'
+        >>> viewing("sqlite:///mlflow.db", "1")
+        'mlflow ui, then open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
+    runs = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    page = runs if experiment_id is not None else ""
     if is_http(uri):
-        return redact(uri)
+        return f"{redact(uri).rstrip('/')}{page}"
     # Plain `mlflow ui` shows ./mlflow.db, unless an old ./mlruns with experiments is beside it.
     is_default = resolve(uri) == resolve("sqlite:///mlflow.db")
-    if is_default and not any(Path("mlruns").glob("[0-9]*/meta.yaml")):
-        return "mlflow ui"
-    return f"mlflow ui --backend-store-uri {redact(uri)}"
+    is_shown = is_default and not any(Path("mlruns").glob("[0-9]*/meta.yaml"))
+    command = "mlflow ui" if is_shown else f"mlflow ui --backend-store-uri {redact(uri)}"
+    return f"{command}, then open http://127.0.0.1:5000{page}" if page else command
 
 
 def _artifacts(uri: str, experiment: str) -> str | None:

@@ -10,6 +10,7 @@ from pipeline.history import Attempt, History, read
 
 TRIALS_FILE = "trials.csv"
 _TOP = 5
+_SPACE = "\u00a0\u00a0"
 _COLUMNS = ("trial", "attempt", "status", "score", "best_epoch", "epochs_trained")
 
 
@@ -25,17 +26,19 @@ def describe(history: History) -> str:
     begin = history.begin
     ranked = history.ranked()
     digest = begin.dataset_info["digest"]
-    facts = [
+    # MLflow folds a description after a few lines: what everybody asks for stands first.
+    facts = []
+    if ranked:
+        facts.append(("Best score", _score(ranked[0])))
+    if history.evaluation is not None:
+        facts.append(("Test result", _test(history.evaluation)))
+    facts += [
         ("Task", begin.task),
         ("Dataset", f"{begin.dataset} (digest {digest})"),
         ("Model", begin.model),
         ("Strategy", begin.strategy),
         ("Objective", f"{begin.objective} ({begin.direction})"),
     ]
-    if ranked:
-        facts.append(("Best score", _score(ranked[0])))
-    if history.evaluation is not None:
-        facts.append(("Test result", _test(history.evaluation)))
     if history.end is not None and history.end.message:
         facts.append(("Ended", history.end.message))
     parts = [_sentence(history), _table(("", ""), facts)]
@@ -132,9 +135,12 @@ def _leaderboard(attempts: list[Attempt]) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
-    return "\n".join([_line(header), _line(["---"] * len(header)), *map(_line, rows)])
+    rule = "|" + " --- |" * len(header)
+    return "\n".join([_line(header), rule, *map(_line, rows)])
 
 
 def _line(values: Iterable[Any]) -> str:
     cells = (f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
-    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+    shown = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
+    # MLflow's tables have no padding.
+    return "| " + " | ".join(f"{cell}{_SPACE}" if cell else "" for cell in shown) + " |"

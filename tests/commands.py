@@ -1,0 +1,110 @@
+"""The command line: called in this process, which is fast, or in one of its own."""
+
+import importlib
+import logging
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from processes import ENVIRONMENT
+
+from pipeline.__main__ import main
+
+# What the command line sets for its own process.
+_VARIABLES = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "HYDRA_FULL_ERROR": None,
+    "MLFLOW_TRACKING_URI": None,
+}
+
+# Nothing is downloaded, and the command quietens its libraries itself.
+_NOBODY = "http://127.0.0.1:9"
+_ALONE = {name: value for name, value in ENVIRONMENT.items() if name not in _VARIABLES} | {
+    "https_proxy": _NOBODY,
+    "http_proxy": _NOBODY,
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """Runs `python -m pipeline` in this process, as if in a folder of the user's.
+
+    Args:
+        folder: The working directory; modules in it can be imported.
+        monkeypatch: Undoes what the command line does to the process.
+        capfd: Reads what it writes.
+    """
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        self._folder = folder
+        self._monkeypatch = monkeypatch
+        self._capfd = capfd
+        self._level = logging.getLogger("tensorflow").level
+        for name, value in _VARIABLES.items():
+            monkeypatch.setenv(name, value or "")
+            if value is None:
+                monkeypatch.delenv(name)
+        monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(folder)
+
+    def __call__(self, line: str) -> Ended:
+        """Run one command line, without its `python -m pipeline`."""
+        importlib.invalidate_caches()
+        self._monkeypatch.setattr(sys, "argv", ["pipeline", *shlex.split(line)])
+        self._capfd.readouterr()
+        try:
+            code = main()
+        except SystemExit as stop:  # --help
+            code = int(stop.code or 0)
+        finally:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        told = self._capfd.readouterr()
+        return Ended(code, told.out, told.err)
+
+    def close(self) -> None:
+        """Forget the user's modules, so that the next test can have others of the same names."""
+        logging.getLogger("tensorflow").setLevel(self._level)
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file is not None and Path(file).is_relative_to(self._folder):
+                del sys.modules[name]
+
+
+def start(line: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start `python -m pipeline` in a process of its own, on a machine without a network."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *shlex.split(line)],
+        cwd=folder,
+        env={**_ALONE, "KERAS_HOME": f"{folder}-keras", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def alone(line: str, folder: Path, **environment: str) -> Ended:
+    """Run `python -m pipeline` in a process of its own."""
+    return finish(start(line, folder, **environment))
+
+
+def finish(process: subprocess.Popen[str]) -> Ended:
+    """Wait for a command that was started."""
+    out, err = process.communicate(timeout=300)
+    return Ended(process.returncode, out, err)

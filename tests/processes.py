@@ -1,0 +1,77 @@
+"""Commands as people give them: the pipeline's, and MLflow's that keep running."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# Scripts are found where an activated environment has them, the package from any folder.
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+}
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def run_pipeline(*overrides: str, directory: Path) -> str:
+    """Run `python -m pipeline` in a folder; return what it says."""
+    command = [sys.executable, "-m", "pipeline", *overrides]
+    done = subprocess.run(
+        command, cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def running(*command: str, directory: Path, ready: str) -> Iterator[None]:
+    """Run a command in a folder until the block ends; it has started when `ready` answers."""
+    log = directory / f"{ready.rpartition(':')[2].partition('/')[0]}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        patience = time.monotonic() + 90
+        while not _answers(ready):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < patience, log.read_text()
+            time.sleep(0.2)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def post(url: str, content: object) -> dict:
+    """Send JSON, return the JSON that is answered."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+        return True
+    return False

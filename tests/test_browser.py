@@ -1,0 +1,184 @@
+"""MLflow's own pages in a real browser: what someone sees who follows the README."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from processes import free_port, run_pipeline, running
+
+pytestmark = pytest.mark.slow
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TRIALS = 10
+expect.set_options(timeout=30_000)
+# MLflow's pages ask for a user whether or not there are users, and Chromium complains of layouts.
+HARMLESS = re.compile(r"users/current|ResizeObserver|status of 404|ERR_FAILED")
+
+
+@dataclass
+class Site:
+    """What a search left, and where MLflow shows it."""
+
+    output: str
+    address: str
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("site")
+    output = run_pipeline("strategy=hyperband", "training.epochs=8", directory=directory)
+    port = str(free_port())
+    address = f"http://127.0.0.1:{port}"
+    with running("mlflow", "ui", "--port", port, directory=directory, ready=f"{address}/health"):
+        yield Site(output, address)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert os.environ.get("REQUIRE_BROWSER") != "1", "chromium is not installed"
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+
+
+@contextlib.contextmanager
+def first_page(browser: Browser, address: str) -> Iterator[Page]:
+    """Open MLflow's first page; nothing may go wrong on those that are opened from there."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.route("**/*", lambda route: _only_here(route, address))
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+    page.on("response", lambda got: got.status >= 400 and wrong.append(f"{got.status} {got.url}"))
+    page.goto(address)
+    page.get_by_role("button", name="Close", exact=True).click()  # MLflow's assistant
+    page.get_by_text("Model training", exact=True).click()
+    yield page
+    context.close()
+    assert [text for text in wrong if not HARMLESS.search(text)] == []
+
+
+def _only_here(route: Route, address: str) -> None:
+    if route.request.url.startswith(address):
+        route.continue_()
+    else:
+        route.abort()
+
+
+def open_runs(page: Page) -> None:
+    """Go from the first page to the experiment's, and unfold the search."""
+    page.get_by_role("link", name="Experiments").first.click()
+    page.get_by_role("link", name="digits", exact=True).click()
+    search = page.get_by_role("link", name="digits-mlp-hyperband")
+    expect(search).to_have_count(1)
+    expect(trials(page)).to_have_count(0)
+    page.get_by_role("gridcell").filter(has=search).get_by_role("button").click()
+    expect(trials(page)).to_have_count(TRIALS)
+
+
+def trials(page: Page) -> Locator:
+    return page.get_by_role("link", name=re.compile("^trial [0-9]{4}$"))
+
+
+def curves(page: Page, metric: str) -> Locator:
+    """The lines in the chart of a metric."""
+    title = page.get_by_role("heading", name=metric, exact=True)
+    card = page.get_by_test_id("experiment-view-compare-runs-card").filter(has=title)
+    return card.locator("path.js-line")
+
+
+def save_picture(page: Page) -> None:
+    """Renew the README's picture: `SCREENSHOT_DIR=docs pytest tests/test_browser.py`."""
+    folder = os.environ.get("SCREENSHOT_DIR")
+    if folder:
+        page.wait_for_timeout(2000)  # until nothing moves
+        page.screenshot(path=Path(folder) / "mlflow-ui.png")
+
+
+def test_what_mlflow_shows(browser, site):
+    """In one test, so that one process makes the search that all of it shows."""
+    assert "See every trial: mlflow ui" in site.output
+    for look_at in (look_at_the_experiment, look_at_a_trial, look_at_the_search, look_at_the_model):
+        with first_page(browser, site.address) as page:
+            look_at(page)
+
+
+def look_at_the_experiment(page: Page) -> None:
+    """It has the search, its trials and their curves."""
+    open_runs(page)
+    grid = page.get_by_role("grid")
+    expect(grid.get_by_text("digits-mlp", exact=True)).to_be_visible()  # the registered model
+    expect(grid.get_by_text(re.compile(r"^digits \([0-9a-f]{16}\)$"))).to_be_visible()
+    page.locator("label", has=page.locator("input[value=CHART]")).first.click()
+    page.get_by_placeholder("Search metric charts").fill("best_score|val_")
+    expect(page.get_by_test_id("experiment-view-compare-runs-card")).to_have_count(3)
+    expect(curves(page, "best_score")).not_to_have_count(0)
+    page.get_by_test_id("experiment-view-runs-visibility-column-header").click()
+    page.get_by_role("menuitemradio", name="Show all runs").click()
+    expect(curves(page, "val_loss").nth(TRIALS - 1)).to_be_attached()
+    save_picture(page)
+
+
+def look_at_a_trial(page: Page) -> None:
+    """It has its hyperparameters and its curves."""
+    open_runs(page)
+    trials(page).filter(has_text="trial 0009").click()
+    expect(page.get_by_text("Parameters (5)")).to_be_visible()
+    for name in ("layers", "units", "activation", "dropout", "score", "best_epoch"):
+        expect(page.get_by_role("cell", name=name, exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="digits-mlp-hyperband")).to_be_visible()  # its parent
+    page.get_by_role("tab", name="Model metrics").click()
+    page.get_by_placeholder("Search metric charts").fill("loss|accuracy")
+    expect(page.get_by_test_id("experiment-view-compare-runs-card")).to_have_count(4)
+    for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
+        expect(curves(page, name)).not_to_have_count(0)
+
+
+def look_at_the_search(page: Page) -> None:
+    """It has its description, its dataset and its artifacts."""
+    open_runs(page)
+    page.get_by_role("link", name="digits-mlp-hyperband").click()
+    expect(page.get_by_text("minimises val_loss of mlp on digits")).to_be_visible()
+    page.get_by_test_id("show-comment-toggle").click()
+    description = page.get_by_test_id("note-editor-preview-content")
+    expect(description.get_by_role("heading", name="Best trials")).to_be_visible()
+    expect(description.get_by_role("table").last.get_by_role("row")).to_have_count(1 + 5)
+    expect(description).not_to_contain_text("|")  # the tables are tables
+    expect(page.get_by_text(re.compile(r"^digits \([0-9a-f]{16}\)$"))).to_be_visible()
+    expect(trials(page)).to_have_count(TRIALS)
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("config.yaml").click()
+    expect(page.get_by_text("pipeline.strategies.Hyperband")).to_be_visible()
+    page.get_by_text("evaluation", exact=True).click()
+    page.get_by_text("confusion_matrix.png").click()
+    expect(page.get_by_role("img", name="confusion_matrix.png")).to_be_visible()
+
+
+def look_at_the_model(page: Page) -> None:
+    """It is registered and has the alias."""
+    page.get_by_role("link", name="Model registry").click()
+    promotion = page.get_by_role("dialog").get_by_role("button", name="Close")
+    promotion.click()
+    page.get_by_role("link", name="digits-mlp", exact=True).click()
+    expect(page.get_by_text("@ best")).to_be_visible()
+    page.get_by_role("link", name="Version 1").click()
+    expect(page.get_by_text("@ best")).to_be_visible()
+    expect(page.get_by_text("alias best set (test loss")).to_be_visible()
+    expect(page.get_by_role("link", name="digits-mlp-hyperband")).to_be_visible()
