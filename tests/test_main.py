@@ -1,0 +1,231 @@
+"""`python -m pipeline`: its help, its exit codes, and what interrupts it."""
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from commands import Command, alone, finish, start
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from processes import ROOT
+
+from pipeline.config import compose_config, conf_dir
+from pipeline.history import FILE_NAME, History, follow, read
+
+TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
+# Three trials of a second each, at least.
+LONG = (
+    "dataset=wine strategy.max_trials=3 training.epochs=40 "
+    "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate'"
+)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    command = Command(tmp_path, monkeypatch, capfd)
+    yield command
+    command.close()
+
+
+def histories(folder: Path) -> list[History]:
+    """Return the searches of a folder, oldest first."""
+    return [read(path.parent) for path in sorted(folder.glob(f"outputs/searches/*/{FILE_NAME}"))]
+
+
+def scores(history: History) -> list[tuple[dict, float]]:
+    """Return the values and the score of every trial that ended, in the order they were tried."""
+    ended = [attempt for attempt in history.attempts if attempt.finished]
+    return [(dict(attempt.begin.hyperparameters), attempt.end.score) for attempt in ended]
+
+
+def runs(folder: Path) -> list[Run]:
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return client.search_runs(experiments, order_by=["attributes.start_time ASC"])
+
+
+def of_kind(kind: str, found: list[Run]) -> list[Run]:
+    return [run for run in found if run.data.tags["pipeline.kind"] == kind]
+
+
+def test_help_tells_groups_choices_and_five_examples(command):
+    ended = command("--help")
+    assert (ended.code, ended.err) == (0, "")
+    for group in ("dataset", "model", "strategy", "experiment"):
+        (told,) = re.findall(rf"^ *{group}: (.*)$", ended.out, re.MULTILINE)
+        choices = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+        assert told == ", ".join(choices)
+    examples = re.findall(r"^  python -m pipeline (.*)$", ended.out, re.MULTILINE)
+    assert len(examples) == 5
+    for example in examples:
+        overrides = [item for item in shlex.split(example) if item != "-m"]
+        compose_config([item.split(",")[0] if "[" not in item else item for item in overrides])
+
+
+def test_the_whole_configuration_can_be_seen(command):
+    ended = command("seed=3 --cfg job training.epochs=4")
+    assert (ended.code, ended.err) == (0, "")
+    assert "seed: 3" in ended.out
+    assert "epochs: 4" in ended.out
+
+
+def test_from_an_empty_folder(command, tmp_path_factory, tmp_path, store):
+    """A whole search, alone and in this process: the same, quiet, and it leaves what it says."""
+    empty = tmp_path_factory.mktemp("empty")
+    ended = alone(TINY, empty)
+    assert (ended.code, ended.err) == (0, "")
+    assert {path.name for path in empty.iterdir()} == {"outputs", "mlflow.db", "mlruns"}
+    assert [path.name for path in (empty / "outputs").iterdir()] == ["searches"]
+    assert "trial 0000  COMPLETED" in ended.out
+    assert "See every trial: mlflow ui" in ended.out
+
+    quiet = command(f"{TINY} verbose=0")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    (one,), (other,) = histories(empty), histories(tmp_path)
+    assert scores(one) == scores(other)
+
+
+def test_git_does_not_see_what_a_search_leaves():
+    left = ["outputs/searches/a/journal.jsonl", "mlflow.db", "mlruns/0/a"]
+    git = ["git", "check-ignore", *left]
+    told = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.stdout.split() == left
+
+
+def test_the_seed_decides(command, tmp_path, store):
+    for line in (f"{TINY} seed=1", f"{TINY} seed=1 resume=never", f"{TINY} seed=2"):
+        assert command(line).code == 0
+    first, again, other = histories(tmp_path)
+    assert first.begin.search != again.begin.search
+    assert scores(first) == scores(again)
+    assert scores(first) != scores(other)
+
+
+def test_a_traceback_is_for_those_who_ask(command, tmp_path):
+    (tmp_path / "mine.py").write_text("def build(hp):\n    raise RuntimeError('no luck')\n")
+    line = "dataset=wine model._target_=mine.build"
+    assert len(command(line).err.splitlines()) == 1
+    told = command(f"{line} verbose=2").err
+    assert 'mine.py", line 2, in build' in told
+    assert told.splitlines()[-1].startswith("error: model: RuntimeError: no luck")
+
+
+def test_a_sweep_over_strategies_and_seeds(command, tmp_path, store):
+    ended = command(
+        "-m strategy=random,bayesian seed=0,1 dataset=wine strategy.max_trials=1 training.epochs=1"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    found = runs(tmp_path)
+    searches = of_kind("search", found)
+    assert [run.info.status for run in searches] == ["FINISHED"] * 4
+    assert [run.data.tags["pipeline.strategy"] for run in searches] == [
+        *("random", "random", "bayesian", "bayesian")
+    ]
+    assert [history.begin.seed for history in histories(tmp_path)].count(1) == 2
+    assert len({run.data.tags["pipeline.sweep"] for run in searches}) == 1
+    assert len(of_kind("comparison", found)) == 1
+    assert "4 searches on wine" in ended.out
+
+
+def test_a_failing_job_does_not_lose_the_others(command, tmp_path, store):
+    ended = command("-m model=cnn,mlp dataset=wine strategy.max_trials=1 training.epochs=1")
+    assert ended.code == 2
+    assert ended.err.startswith("error: model: CNN needs images")
+    assert len(ended.err.splitlines()) == 1
+    (search,) = of_kind("search", runs(tmp_path))
+    assert (search.data.tags["pipeline.model"], search.info.status) == ("mlp", "FINISHED")
+
+
+def test_an_interruption_ends_a_sweep(command, tmp_path, store):
+    (tmp_path / "mine.py").write_text(
+        "import keras\n\n\n"
+        "class Stop(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        raise KeyboardInterrupt\n"
+    )
+    ended = command(f"-m seed=0,1 {TINY} +callbacks.stop._target_=mine.Stop")
+    assert ended.code == 130
+    assert ended.err == "error: interrupted; the same command continues this search\n"
+    assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
+    assert len(histories(tmp_path)) == 1
+
+
+@pytest.mark.slow  # two processes that train for seconds
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_the_same_command_continues(how, command, tmp_path, store):
+    process = start(LONG, tmp_path)
+    wait_for_second_trial(tmp_path, process)
+    process.send_signal(signal.SIGSTOP)  # while another process tries the same search
+    second = command(LONG)
+    assert second.code == 2
+    assert "is being run by another process" in second.err
+    assert "resume=never" in second.err
+    process.send_signal(how)
+    process.send_signal(signal.SIGCONT)
+    ended = finish(process)
+    (begun,) = histories(tmp_path)
+    assert 1 <= len(scores(begun)) < 3
+    if how is signal.SIGINT:
+        assert ended.code == 130
+        assert ended.err == "error: interrupted; the same command continues this search\n"
+        statuses = [run.info.status for run in runs(tmp_path)]
+        assert statuses.count("KILLED") >= 2  # the search, and the trial that was running
+        assert set(statuses) <= {"KILLED", "FINISHED"}
+
+    again = command(LONG)
+    assert (again.code, again.err) == (0, "")
+    (history,) = histories(tmp_path)
+    assert history.begin.search == begun.begin.search
+    assert [attempt.begin.trial for attempt in history.attempts] == ["0000", "0001", "0002"]
+    assert scores(history)[: len(scores(begun))] == scores(begun)
+    found = runs(tmp_path)
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert len(of_kind("search", found)) == 1
+    assert sorted(run.data.tags["pipeline.trial"] for run in of_kind("trial", found)) == [
+        *("0000", "0001", "0002")
+    ]
+    if how is signal.SIGKILL:
+        assert command(f"{LONG} resume=never").code == 0
+        assert scores(histories(tmp_path)[-1]) == scores(history)  # as if nothing had happened
+
+
+def wait_for_second_trial(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the second trial has trained some epochs."""
+    patience = time.monotonic() + 120
+    while time.monotonic() < patience and process.poll() is None:
+        for journal in folder.glob(f"outputs/searches/*/{FILE_NAME}"):
+            told = [record for _, record in follow(journal.parent)]
+            if any(getattr(record, "trial", None) == "0001" for record in told[:-3]):
+                return
+        time.sleep(0.05)
+    pytest.fail(f"the second trial did not start: {process.poll()}")
+
+
+@pytest.mark.slow  # builds and installs a wheel
+def test_from_an_installed_wheel(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheels, site, empty = (tmp_path / name for name in ("wheels", "site", "empty"))
+    empty.mkdir()
+    subprocess.run([*pip, "wheel", str(ROOT), "--no-deps", "-w", str(wheels)], check=True)
+    (wheel,) = wheels.iterdir()
+    subprocess.run([*pip, "install", str(wheel), "--no-deps", "-t", str(site)], check=True)
+    path = {"PYTHONPATH": str(site)}
+    where = [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"]
+    told = subprocess.run(where, cwd=empty, env=path, capture_output=True, text=True, check=True)
+    assert Path(told.stdout.strip()).is_relative_to(site)
+
+    helped = alone("--help", empty, **path)
+    assert (helped.code, helped.err) == (0, "")
+    assert "strategy: bayesian, grid, hyperband, random" in helped.out
+    shown = alone("--cfg job strategy=hyperband", empty, **path)
+    assert (shown.code, shown.err) == (0, "")
+    assert "_target_: pipeline.strategies.Hyperband" in shown.out
+    assert not list(empty.iterdir())
+    ended = alone("dataset=wine strategy.max_trials=1 training.epochs=1", empty, **path)
+    assert (ended.code, ended.err) == (0, "")
+    assert {run.info.status for run in runs(empty)} == {"FINISHED"}

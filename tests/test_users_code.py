@@ -1,0 +1,388 @@
+"""What users write in a folder of their own runs unchanged."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from commands import Command, alone
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+
+from pipeline.history import read
+
+TINY = "--config-dir conf model=mine dataset=wine training.epochs=2 strategy.max_trials=2"
+
+SEEDS_MODEL = """
+import keras
+from keras.layers import BatchNormalization, Dense, Dropout, Flatten
+from keras_tuner import HyperModel
+
+
+class ExampleKerasHyperModel(HyperModel):
+
+    def __init__(self, base_model, num_classes):
+        super().__init__()
+        self.base_model = base_model
+        self.num_classes = num_classes
+
+    def build(self, hp):
+        self.base_model.trainable = False
+        last_layer = self.base_model.get_layer('mixed5')
+
+        model_extension = Flatten()(last_layer.output)
+
+        dense_units_1 = hp.Int('dense_units_1', min_value=32, max_value=512, step=32)
+        dense_units_2 = hp.Int('dense_units_2', min_value=32, max_value=512, step=32)
+        dropout_rate1 = hp.Float('dropout_rate1', min_value=0.1, max_value=0.5, step=0.1)
+        dropout_rate2 = hp.Float('dropout_rate2', min_value=0.1, max_value=0.5, step=0.1)
+
+        model_extension = Dense(units=dense_units_1, activation='relu')(model_extension)
+        model_extension = BatchNormalization(name='batch_norm_1')(model_extension)
+        model_extension = Dropout(rate=dropout_rate1)(model_extension)
+        model_extension = Dense(units=dense_units_2, activation='relu')(model_extension)
+        model_extension = BatchNormalization(name='batch_norm_2')(model_extension)
+        model_extension = Dropout(rate=dropout_rate2)(model_extension)
+        model_extension = Dense(self.num_classes, activation='softmax')(model_extension)
+
+        model = keras.models.Model(inputs=self.base_model.input, outputs=model_extension)
+
+        learning_rate = hp.Float(name='learning_rate', min_value=0.0001, max_value=0.01)
+
+        model.compile(
+            optimizer=keras.optimizers.Adam(learning_rate=learning_rate),
+            loss=keras.losses.SparseCategoricalCrossentropy(),
+            metrics=['accuracy']
+        )
+
+        return model
+"""
+
+SEEDS_YAML = """
+_target_: flowers.ExampleKerasHyperModel
+base_model:
+  _target_: keras.applications.InceptionV3
+  weights: null
+  include_top: false
+  input_shape: [75, 75, 3]
+num_classes: 3
+"""
+
+HEAD = """
+import keras
+import keras_tuner
+import numpy as np
+
+
+def finish(hp, layers=()):
+    model = keras.Sequential(
+        [keras.Input((13,)), *layers, keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile(
+        keras.optimizers.Adam(hp.Float("rate", 1e-3, 1e-1, sampling="log")),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    command = Command(tmp_path, monkeypatch, capfd)
+    yield command
+    command.close()
+
+
+def write_model(folder: Path, code: str, yaml: str) -> None:
+    """Write a user's module `mine.py`, and the group choice `model=mine`."""
+    (folder / "mine.py").write_text(HEAD + code)
+    (folder / "conf/model").mkdir(parents=True)
+    (folder / "conf/model/mine.yaml").write_text(yaml)
+
+
+def write_choice(folder: Path, group: str, yaml: str) -> None:
+    (folder / "conf" / group).mkdir(parents=True)
+    (folder / "conf" / group / "mine.yaml").write_text(yaml)
+
+
+def runs(uri: str, kind: str) -> list[Run]:
+    """Return the runs of a kind in all experiments, oldest first."""
+    client = MlflowClient(uri)
+    return client.search_runs(
+        [experiment.experiment_id for experiment in client.search_experiments()],
+        f"tags.`pipeline.kind` = '{kind}'",
+        order_by=["attributes.start_time ASC"],
+    )
+
+
+def check_layout(uri: str, trials: int, epochs: int = 2) -> list[Run]:
+    """Check what every finished search of two levels has; return its trials."""
+    (search,) = runs(uri, "search")
+    assert search.info.status == "FINISHED"
+    assert search.data.tags["pipeline.model"] == "mine"
+    assert "best_score" in search.data.metrics
+    assert search.outputs.model_outputs
+    found = runs(uri, "trial")
+    assert len(found) == trials
+    client = MlflowClient(uri)
+    for trial in found:
+        assert trial.info.status == "FINISHED"
+        assert trial.data.tags["mlflow.parentRunId"] == search.info.run_id
+        curve = client.get_metric_history(trial.info.run_id, "val_loss")
+        assert [point.step for point in curve] == list(range(epochs))
+        assert trial.data.metrics["score"] == min(point.value for point in curve)
+    return found
+
+
+@pytest.mark.slow  # three searches of InceptionV3
+def test_the_seeds_hypermodel_under_the_seeds_strategies(tmp_path):
+    (tmp_path / "flowers.py").write_text(SEEDS_MODEL)
+    write_choice(tmp_path, "model", SEEDS_YAML)
+    random = np.random.default_rng(0)
+    for shade, name in enumerate(["daisy", "rose", "tulip"]):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = random.integers(80 * shade, 80 * shade + 80, (60, 60, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "flowers" / name / f"{number}.png")
+    ended = alone(
+        "-m strategy=hyperband,random,grid --config-dir conf model=mine dataset=images "
+        "dataset.path=flowers 'dataset.image_size=[75,75]' training.epochs=1 "
+        "hyperparameters.dense_units_1=32 hyperparameters.dense_units_2=32 "
+        "hyperparameters.dropout_rate1=0.1 'hyperparameters.dropout_rate2=[0.2,0.3]' "
+        "hyperparameters.learning_rate=0.001",
+        tmp_path,
+    )
+    assert (ended.code, ended.err) == (0, "")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    searches = runs(uri, "search")
+    assert [run.data.tags["pipeline.strategy"] for run in searches] == [
+        *("hyperband", "random", "grid")
+    ]
+    assert {run.info.status for run in searches} == {"FINISHED"}
+    trials = runs(uri, "trial")
+    for search in searches:
+        own = [t for t in trials if t.data.tags["mlflow.parentRunId"] == search.info.run_id]
+        assert {trial.data.params["dropout_rate2"] for trial in own} <= {"0.2", "0.3"}
+        assert len(own) == (1 if search.data.tags["pipeline.strategy"] == "hyperband" else 2)
+    assert {*trials[0].data.params} == {
+        *("dense_units_1", "dense_units_2", "dropout_rate1", "dropout_rate2", "learning_rate")
+    }
+    assert len(runs(uri, "comparison")) == 1
+    (version,) = MlflowClient(uri).search_model_versions("name='images-mine'", max_results=1)
+    assert version.name == "images-mine"
+
+
+def test_a_function_that_builds(command, tmp_path, store):
+    code = """
+def build(hp, width):
+    return finish(hp, [keras.layers.Dense(hp.Int("units", 4, width, step=4))])
+"""
+    write_model(tmp_path, code, "_target_: mine.build\nwidth: 8\n")
+    ended = command(f"{TINY} model.width=16")
+    assert (ended.code, ended.err) == (0, "")
+    for trial in check_layout(store, trials=2):
+        assert {*trial.data.params} == {"rate", "units"}
+        assert int(trial.data.params["units"]) in (4, 8, 12, 16)
+
+
+def test_what_the_yaml_nests_is_seeded(command, tmp_path, store):
+    code = """
+def base():
+    return keras.Sequential([keras.Input((13,)), keras.layers.Dense(8)], name="base")
+
+
+class OnBase(keras_tuner.HyperModel):
+    def __init__(self, base):
+        super().__init__()
+        self.base = base
+
+    def build(self, hp):
+        self.base.trainable = False
+        return finish(hp, [self.base])
+"""
+    write_model(tmp_path, code, "_target_: mine.OnBase\nbase:\n  _target_: mine.base\n")
+    scores = []
+    for _ in range(2):
+        assert command(f"{TINY} resume=never").code == 0
+        keras.utils.set_random_seed(len(scores))  # whatever else the process does
+        (*_, newest) = sorted((tmp_path / "outputs/searches").iterdir())
+        scores.append([attempt.end.score for attempt in read(newest).attempts])
+    assert scores[0] == scores[1]
+
+
+def test_a_fit_of_its_own(command, tmp_path, store):
+    code = """
+class Own(keras_tuner.HyperModel):
+    def build(self, hp):
+        return finish(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(
+            *args,
+            batch_size=hp.Choice("batch_size", [16, 32]),
+            shuffle=hp.Boolean("shuffle"),
+            **kwargs,
+        )
+"""
+    write_model(tmp_path, code, "_target_: mine.Own\n")
+    ended = command(TINY)
+    assert (ended.code, ended.err) == (0, "")
+    for trial in check_layout(store, trials=2):
+        assert {*trial.data.params} == {"rate", "batch_size", "shuffle"}
+        assert trial.data.params["batch_size"] in ("16", "32")
+
+
+def test_conditional_scopes(command, tmp_path, store):
+    code = """
+def build(hp):
+    layers = []
+    if hp.Choice("kind", ["linear", "deep"]) == "deep":
+        with hp.conditional_scope("kind", ["deep"]):
+            layers = [keras.layers.Dense(hp.Choice("units", [4, 8]))]
+    return finish(hp, layers)
+"""
+    write_model(tmp_path, code, "_target_: mine.build\n")
+    ended = command(f"{TINY} strategy=grid hyperparameters.rate=0.01 strategy.max_trials=null")
+    assert (ended.code, ended.err) == (0, "")
+    chosen = [trial.data.params for trial in check_layout(store, trials=3)]
+    assert sorted((p["kind"], p.get("units")) for p in chosen if p["kind"] == "deep") == [
+        *(("deep", "4"), ("deep", "8"))
+    ]
+    assert {"kind": "linear", "rate": "0.01"} in chosen
+
+
+SUBCLASSED = """
+class Net(keras.Model):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.hidden = keras.layers.Dense(units, activation="relu")
+        self.out = keras.layers.Dense(3, activation="softmax")
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+"""
+SERIALIZABLE = """
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+"""
+OF_SUBCLASS = """
+
+def build(hp):
+    model = Net(hp.Int("units", 4, 8))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+
+
+def test_a_subclassed_model(command, tmp_path, store):
+    register = '\n\n@keras.saving.register_keras_serializable("mine")'
+    code = register + SUBCLASSED + SERIALIZABLE + OF_SUBCLASS
+    write_model(tmp_path, code, "_target_: mine.build\n")
+    ended = command(TINY)
+    assert (ended.code, ended.err) == (0, "")
+    check_layout(store, trials=2)
+    assert list((tmp_path / "outputs/searches").glob("*/best_model.keras"))
+
+
+def test_a_subclassed_model_that_cannot_be_loaded_again(command, tmp_path, store):
+    write_model(tmp_path, SUBCLASSED + OF_SUBCLASS, "_target_: mine.build\n")
+    ended = command(TINY)
+    assert ended.code == 1
+    assert len(ended.err.splitlines()) == 1
+    assert "error: the best model (trial 000" in ended.err
+    assert "@keras.saving.register_keras_serializable()" in ended.err
+    assert "get_config" in ended.err
+    assert {run.info.status for run in runs(store, "trial")} == {"FINISHED"}
+    assert "RUNNING" not in {run.info.status for run in runs(store, "search")}
+
+
+def test_a_dataset(command, tmp_path, store):
+    code = """
+from pipeline.datasets import Dataset, Split
+from pipeline.preprocessing import Standardization
+
+
+def points(count):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(count, 2)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("int64")
+    parts = [Split(x[rows], y[rows]) for rows in np.array_split(np.arange(count), 3)]
+    encoding = Standardization.fit(x)
+    return Dataset("points", "classification", *parts, ("below", "above"), "mine", encoding)
+"""
+    write_model(tmp_path, code, "_target_: pipeline.hypermodels.MLP\n")
+    write_choice(tmp_path, "dataset", "_target_: mine.points\ncount: 90\n")
+    ended = command(TINY.replace("dataset=wine", "dataset=mine"))
+    assert (ended.code, ended.err) == (0, "")
+    check_layout(store, trials=2)
+    (search,) = runs(store, "search")
+    (used,) = search.inputs.dataset_inputs
+    assert used.dataset.name == "mine"
+    assert json.loads(used.dataset.profile)["classes"] == ["below", "above"]
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "_target_: keras_tuner.oracles.RandomSearchOracle\nmax_trials: 2\n",
+        "_target_: mine.Halves\nmax_trials: 2\n",
+    ],
+    ids=["of KerasTuner", "of their own"],
+)
+def test_a_strategy(yaml, command, tmp_path, store):
+    code = """
+from pipeline.strategies import RandomSearch
+
+
+class Halves(RandomSearch):
+    def populate_space(self, trial_id):
+        answer = super().populate_space(trial_id)
+        if answer["values"]:
+            answer["values"]["rate"] = 0.5
+        return answer
+
+
+def build(hp):
+    return finish(hp, [keras.layers.Dense(hp.Int("units", 4, 8))])
+"""
+    write_model(tmp_path, code, "_target_: mine.build\n")
+    write_choice(tmp_path, "strategy", yaml)
+    ended = command(f"{TINY} strategy=mine")
+    assert (ended.code, ended.err) == (0, "")
+    trials = check_layout(store, trials=2)
+    assert {trial.data.tags["pipeline.strategy"] for trial in trials} == {"mine"}
+    halves = {trial.data.params["rate"] for trial in trials} == {"0.5"}
+    assert halves == ("Halves" in yaml)
+
+
+def test_a_keras_callback(command, tmp_path, store):
+    code = """
+class Diary(keras.callbacks.Callback):
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_error"] = 1 - logs["val_accuracy"]
+        with open(self.path, "a") as file:
+            file.write(f"{epoch}\\n")
+
+
+def build(hp):
+    return finish(hp)
+"""
+    write_model(tmp_path, code, "_target_: mine.build\n")
+    ended = command(
+        f"{TINY} objective.name=val_error +callbacks.diary._target_=mine.Diary "
+        "+callbacks.diary.path=diary.txt '~callbacks.early_stopping' "
+        "'~callbacks.reduce_learning_rate'"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    (first, second) = runs(store, "trial")
+    assert first.data.metrics["val_error"] == 1 - first.data.metrics["val_accuracy"]
+    assert "score" in second.data.metrics
+    assert (tmp_path / "diary.txt").read_text().split() == ["0", "1", "0", "1"]
