@@ -74,6 +74,7 @@ def test_the_whole_configuration_can_be_seen(command):
     assert "epochs: 4" in ended.out
 
 
+@pytest.mark.slow  # a process of its own, which imports Keras
 def test_from_an_empty_folder(command, tmp_path_factory, tmp_path, store):
     """A whole search, alone and in this process: the same, quiet, and it leaves what it says."""
     empty = tmp_path_factory.mktemp("empty")
