@@ -19,15 +19,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from pipeline.config import (
-    COMPOSITION_ERRORS,
-    Config,
-    ConfigError,
-    conf_dir,
-    explain,
-    register_schema,
-    typed,
-)
+from pipeline.composition import COMPOSITION_ERRORS, conf_dir, explain, register_schema, typed
+from pipeline.config import Config, ConfigError
 
 _STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130

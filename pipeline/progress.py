@@ -2,11 +2,10 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -23,6 +22,7 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.wording import assignments, clock_time, count, duration, number
 
 _STYLES = {Status.COMPLETED: "green", Status.FAILED: "red", Status.INTERRUPTED: "yellow"}
 
@@ -141,68 +141,6 @@ class Progress(SearchCallback):
 
 
 @dataclass(frozen=True)
-class LeaderboardRow:
-    """A completed trial, as the leaderboard shows it.
-
-    Attributes:
-        trial: Identifier of the trial.
-        score: The objective's value.
-        best_epoch: Absolute epoch of the score, from 0; None if unknown.
-        epochs_trained: Epochs the trial trained, executions included.
-        seconds: How long it took.
-        hyperparameters: Its values.
-    """
-
-    trial: str
-    score: float
-    best_epoch: int | None
-    epochs_trained: int
-    seconds: float
-    hyperparameters: Mapping[str, Any]
-
-
-def leaderboard(
-    rows: Sequence[LeaderboardRow], *, objective: str, direction: str, count: int = 5
-) -> Table:
-    """Return the best trials as a table.
-
-    Args:
-        rows: Completed trials in any order.
-        objective: Name of the metric that is optimised.
-        direction: `min` or `max`.
-        count: How many trials to show.
-
-    Returns:
-        The table, best trial first; equal scores keep their order.
-    """
-    sign = -1.0 if direction == "max" else 1.0
-    ranked = sorted(rows, key=lambda row: sign * row.score)[:count]
-    table = Table(
-        title=f"Best trials by {objective} ({direction})",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    table.add_column("trial", no_wrap=True)
-    table.add_column(objective, justify="right", style="bold", no_wrap=True)
-    table.add_column("best\nepoch", justify="right")
-    table.add_column("epochs", justify="right")
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("hyperparameters")
-    for row in ranked:
-        table.add_row(
-            Text(row.trial),
-            _number(row.score),
-            "" if row.best_epoch is None else str(row.best_epoch),
-            str(row.epochs_trained),
-            _duration(row.seconds),
-            Text(_assignments(row.hyperparameters)),
-        )
-    return table
-
-
-@dataclass(frozen=True)
 class _Running:
     begin: TrialBegin
     latest: EpochEnd | None = None
@@ -311,7 +249,7 @@ def _opening(state: _State) -> Text:
         parts.append(f"{search.total_epochs} epochs at most")
     line = Text.assemble((f"search {search.search}", "bold"), "  ", "  ".join(parts))
     if state.trials:
-        line.append(f"  continued after {_count(state.trials, 'trial')}")
+        line.append(f"  continued after {count(state.trials, 'trial')}")
     return line
 
 
@@ -328,16 +266,16 @@ def _trial_line(state: _State, begin: TrialBegin, record: TrialEnd) -> Text:
     status = (f"{record.status.value:9}", _STYLES[record.status])
     line = Text.assemble((f"trial {record.trial}", "bold"), "  ", status)
     if record.score is not None:
-        line.append(f"  {state.search.objective} {_number(record.score)} ({_rank(state, record)})")
+        line.append(f"  {state.search.objective} {number(record.score)} ({_rank(state, record)})")
     if record.message is not None:
         line.append("  " + " ".join(record.message.split()))
     if not record.final:
         line.append(f"  (attempt {record.attempt + 1}, will be retried)")
-    line.append(f"  {_count(record.epochs_trained, 'epoch')}")
+    line.append(f"  {count(record.epochs_trained, 'epoch')}")
     if begin.lineage.get("parent") is not None:
         line.append(f" after trial {begin.lineage['parent']}")
-    line.append(f"  {_duration(record.duration_seconds)}")
-    line.append(f"  {_assignments(begin.hyperparameters)}")
+    line.append(f"  {duration(record.duration_seconds)}")
+    line.append(f"  {assignments(begin.hyperparameters)}")
     return line
 
 
@@ -346,17 +284,17 @@ def _rank(state: _State, record: TrialEnd) -> str:
         return "no best yet"
     if state.best.trial == record.trial:
         return "best so far"
-    return f"best {_number(state.best.score)}, trial {state.best.trial}"
+    return f"best {number(state.best.score)}, trial {state.best.trial}"
 
 
 def _closing(state: _State, record: SearchEnd, elapsed: float) -> Text:
     line = Text.assemble(("search", "bold"), " ", (record.status.value, _STYLES[record.status]))
-    line.append(f"  {_count(state.completed, 'trial')} completed")
+    line.append(f"  {count(state.completed, 'trial')} completed")
     if state.failed:
         line.append(f", {state.failed} failed")
-    line.append(f"  {_duration(elapsed)}")
+    line.append(f"  {duration(elapsed)}")
     if state.best is not None:
-        best = f"{state.search.objective} {_number(state.best.score)}"
+        best = f"{state.search.objective} {number(state.best.score)}"
         line.append(f"  best {best} (trial {state.best.trial})")
     if record.message is not None:
         line.append("  " + " ".join(record.message.split()))
@@ -368,8 +306,8 @@ def _display(state: _State, clock: _Clock, now: float) -> RenderableType:
     rows.add_column(style="dim", no_wrap=True, min_width=5)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     if state.best is not None:
-        score = f"{state.search.objective} {_number(state.best.score)}"
-        values = _assignments(state.best.hyperparameters)
+        score = f"{state.search.objective} {number(state.best.score)}"
+        values = assignments(state.best.hyperparameters)
         rows.add_row(
             "best", Text.assemble((score, "bold green"), f"  trial {state.best.trial}  {values}")
         )
@@ -378,7 +316,7 @@ def _display(state: _State, clock: _Clock, now: float) -> RenderableType:
         if running.latest is not None:
             line.append_text(_metrics(running.latest.logs, state.search.objective))
         rows.add_row("trial", line)
-        rows.add_row("", Text(_assignments(running.begin.hyperparameters), style="dim"))
+        rows.add_row("", Text(assignments(running.begin.hyperparameters), style="dim"))
     return Group(_bar(state, clock, now), rows)
 
 
@@ -396,8 +334,8 @@ def _bar(state: _State, clock: _Clock, now: float) -> Table:
         else "",
         f"{state.epochs}{_of(search.total_epochs)} epochs",
         trials,
-        _clock_time(now - clock.start),
-        f"{_clock_time(left)} left" if left is not None else "",
+        clock_time(now - clock.start),
+        f"{clock_time(left)} left" if left is not None else "",
     ]
     for _ in cells[1:]:
         grid.add_column(no_wrap=True, justify="right")
@@ -422,34 +360,9 @@ def _metrics(logs: Mapping[str, float], objective: str) -> Text:
     text = Text()
     for name in names:
         style = "bold" if name == objective else ""
-        text.append(f"{name} {_number(logs[name])}", style=style).append("  ")
+        text.append(f"{name} {number(logs[name])}", style=style).append("  ")
     text.rstrip()
     return text
-
-
-def _assignments(hyperparameters: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{name}={_number(value) if isinstance(value, float) else value}"
-        for name, value in hyperparameters.items()
-    )
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else _clock_time(seconds)
-
-
-def _clock_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _of(total: int | None) -> str:

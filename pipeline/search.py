@@ -17,12 +17,14 @@ from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
-from pipeline.progress import LeaderboardRow, Progress, leaderboard
+from pipeline.leaderboard import LeaderboardRow, leaderboard
+from pipeline.progress import Progress
 from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, open_folder, restored_trials, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
-from pipeline.trainer import Trainer, Weights
+from pipeline.trainer import Trainer
 from pipeline.tuner import SearchError, Tuner
+from pipeline.weights import Weights
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
 
@@ -48,7 +50,8 @@ def run_search(
     """Run one search, or continue it.
 
     Args:
-        config: A typed configuration, from `pipeline.config.compose_config` or the command line.
+        config: A typed configuration, from `pipeline.composition.compose_config` or the
+            command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
 
@@ -61,7 +64,7 @@ def run_search(
         KeyboardInterrupt: It was interrupted; the message says how to continue it.
 
     Example:
-        >>> from pipeline.config import compose_config
+        >>> from pipeline.composition import compose_config
         >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
         >>> result.history.ranked()[0].hyperparameters
     """

@@ -22,7 +22,8 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.seeds import derive_seed
-from pipeline.trainer import Execution, Trainer, TrainingResult, Weights
+from pipeline.trainer import Execution, Trainer, TrainingResult
+from pipeline.weights import Weights
 
 _OWN_VALUES = "tuner/"
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")

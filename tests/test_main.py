@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from processes import ROOT
 
-from pipeline.config import compose_config, conf_dir
+from pipeline.composition import compose_config, conf_dir
 from pipeline.history import FILE_NAME, History, follow, read
 
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"

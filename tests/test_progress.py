@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
-from pipeline.progress import LeaderboardRow, Progress, leaderboard
+from pipeline.leaderboard import LeaderboardRow, leaderboard
+from pipeline.progress import Progress
 
 SEARCH = SearchBegin(
     search="digits-mlp-random-3f2a91c0",

@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from stories import artifacts, description, runs
 
 from pipeline import components
-from pipeline.config import compose_config
+from pipeline.composition import compose_config
 from pipeline.search import SearchError, SearchResult, run_search
 
 STRATEGIES = {

@@ -8,7 +8,7 @@ from processes import free_port, post, run_pipeline, running
 from test_search import write_table
 
 from pipeline import components
-from pipeline.config import compose_config
+from pipeline.composition import compose_config
 
 pytestmark = pytest.mark.slow
 BUDGET = ["strategy.max_trials=1", "training.epochs=1"]

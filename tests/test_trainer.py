@@ -16,8 +16,8 @@ from pipeline.trainer import (
     ObjectiveNotFoundError,
     Trainer,
     TrainingResult,
-    Weights,
 )
+from pipeline.weights import Weights
 
 VAL_LOSS = keras_tuner.Objective("val_loss", "min")
 
