@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.callbacks import Status
-from pipeline.standings import Job, Row, forget_jobs, note_job, rank, read_jobs, rows_of
+from pipeline.standings import Job, Row, forget_jobs, note_job, rank, read_jobs, rows_of, withdraw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +61,9 @@ class Comparison(Callback):
         width = None if sys.stdout.isatty() else 160
         console = Console(quiet=_value(config, "verbose") == 0, width=width)
         uri = _value(config, "tracking.uri")
+        if not any(job.directory for job in read_jobs(_sweep_directory(config))):
+            withdraw(_sweep_directory(config))  # each job has said why it did not begin
+            return
         try:
             compare(_sweep_directory(config), tracking_uri=uri, console=console)
         except Exception as error:

@@ -118,6 +118,17 @@ def forget_jobs(directory: Path) -> None:
         path.unlink()
 
 
+def withdraw(directory: Path) -> None:
+    """Remove what a sweep of which no search began has left: its notes and Hydra's copy."""
+    forget_jobs(directory)
+    (directory / "multirun.yaml").unlink(missing_ok=True)
+    for folder in (directory / _JOBS, directory, *directory.parents[:3]):
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or not there: somebody else's
+            return
+
+
 def note_job(job: Job, directory: Path) -> None:
     """Leave a note of a job in the sweep's folder; `read_jobs` finds it, in any process."""
     folder = directory / _JOBS

@@ -520,6 +520,16 @@ def test_a_wrong_sweep_starts_no_search(line, command, tmp_path):
     assert [path.name for path in left] == ["multirun.yaml"]  # Hydra's own
 
 
+def test_a_sweep_of_wrong_jobs_leaves_nothing(command, tmp_path):
+    ended = command("-m training.epochs=0,-1")
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        f"error: training.epochs must be an integer >= 1; received {value}" for value in (0, -1)
+    ]
+    assert ended.out == ""
+    assert not (tmp_path / "outputs").exists()
+
+
 @pytest.mark.parametrize("bad", [CONFIGURATION[0], PARTS[10], TRAINING[0], *DOWNLOADS], ids=str)
 def test_so_does_the_real_command(bad, tmp_path):
     (tmp_path / "mine.py").write_text(USERS_CODE)

@@ -71,7 +71,11 @@ def _check_sqlite(uri: str, experiment: str | None) -> None:
             _open(path)
         else:
             _try_folder(path.absolute().parent)
-    except (sqlite3.Error, OSError) as error:
+    except OSError as error:
+        raise ValueError(
+            f"received {uri!r}, whose folder cannot be written: {error.strerror}; {_ALLOWED}"
+        ) from error
+    except sqlite3.Error as error:
         raise ValueError(f"received {uri!r}, but {error}; {_ALLOWED}") from error
     if path.exists() and path.stat().st_size:
         _check_schema(uri, experiment)
