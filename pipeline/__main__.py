@@ -87,6 +87,9 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         gc.freeze()
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
+    except KeyboardInterrupt:
+        _complain("interrupted; the search had not begun")
+        raise
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else None
     try:
