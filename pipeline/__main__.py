@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -51,6 +52,7 @@ def main() -> int:
     if (wrong := _sort_arguments()) is not None:
         _complain(f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists")
         return WRONG_CONFIGURATION
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     _prepare_environment()
     _keep_secrets_from_hydra()
     register_schema()

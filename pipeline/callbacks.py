@@ -155,14 +155,16 @@ class SearchEnd:
     Attributes:
         status: COMPLETED (also if the space was exhausted early), FAILED or INTERRUPTED.
         best_trial: The best COMPLETED trial, None if there is none.
-        message: One sentence on why it did not complete; None if it did.
+        message: One sentence on why it did not complete, or ended early; None otherwise.
         time: Seconds since the epoch.
+        out_of_time: Whether it ended because `max_seconds` were over.
     """
 
     status: Status
     best_trial: str | None
     message: str | None
     time: float
+    out_of_time: bool = False
 
 
 @dataclass(frozen=True)

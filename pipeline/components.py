@@ -68,8 +68,8 @@ def make_oracle(config: Config, space: keras_tuner.HyperParameters) -> keras_tun
         "objective": objective,
         "hyperparameters": space,
         "seed": config.seed,
-        "max_attempts": config.max_attempts,
-        "max_retries_per_trial": config.max_attempts - 1,
+        "max_attempts": config.max_attempts or 1,
+        "max_retries_per_trial": (config.max_attempts or 1) - 1,
     }
     extra = {name: value for name, value in offered.items() if _accepts(target, name)}
     oracle = _made("strategy", target, kind, described, **extra)
@@ -99,6 +99,7 @@ def make_trainer(
         batch_size=config.training.batch_size,
         callbacks=make_callbacks,
         precision=config.training.precision.value,
+        checkpoint_seconds=config.checkpoint.every_seconds,
     )
 
 

@@ -1,6 +1,7 @@
 """The configuration's types and its cross-field rules."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -64,6 +65,13 @@ class Final:
 
 
 @dataclass
+class Checkpoint:
+    """How often the state of a running training is kept."""
+
+    every_seconds: float = MISSING
+
+
+@dataclass
 class Tracking:
     """Where MLflow keeps the search."""
 
@@ -95,8 +103,11 @@ class Config:
     tracking: Tracking = field(default_factory=Tracking)
     storage: str = MISSING
     resume: Resume = MISSING
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    keep_best: int = MISSING
     max_failed_trials: int = MISSING
-    max_attempts: int = MISSING
+    max_attempts: int | None = MISSING
+    max_seconds: float | None = MISSING
     verbose: int = MISSING
     choices: Choices = field(default_factory=Choices)
     dataset: dict[str, Any] = field(default_factory=dict)
@@ -113,6 +124,7 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "final.epochs": (1, None),
     "max_failed_trials": (1, None),
     "max_attempts": (1, None),
+    "keep_best": (1, None),
     "verbose": (0, 2),
     "strategy.max_trials": (1, None),
     "strategy.max_epochs": (1, None),
@@ -133,6 +145,9 @@ def check(config: Config) -> None:
     """
     _check_known(config)
     _check_bounds(config)
+    _check_seconds("checkpoint.every_seconds", config.checkpoint.every_seconds, zero=True)
+    if config.max_seconds is not None:
+        _check_seconds("max_seconds", config.max_seconds, zero=False)
     for group in ("dataset", "model", "strategy"):
         if "_target_" not in getattr(config, group):
             raise ConfigError(
@@ -200,4 +215,10 @@ def _check_integer(key: str, value: Any, low: int, high: int | None) -> None:
     allowed = f"an integer from {low} to {high}" if high is not None else f"an integer >= {low}"
     good = isinstance(value, int) and not isinstance(value, bool)
     if not good or value < low or (high is not None and value > high):
+        raise ConfigError(f"{key} must be {allowed}; received {value!r}")
+
+
+def _check_seconds(key: str, value: float, *, zero: bool) -> None:
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        allowed = "a number of seconds, 0 or more" if zero else "a number of seconds above 0"
         raise ConfigError(f"{key} must be {allowed}; received {value!r}")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.files import StorageError, sync_folder
 
 FILE_NAME = "journal.jsonl"
 _KINDS: dict[str, type[Record]] = {
@@ -45,12 +46,19 @@ class Journal(SearchCallback):
 
     Args:
         directory: The search's folder; it must exist.
+
+    Raises:
+        StorageError: The file cannot be written; so do the hooks.
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / FILE_NAME
-        _drop_torn_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._path = directory / FILE_NAME
+        try:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            self._length = _drop_torn_line(self._path)
+            sync_folder(directory)
+        except OSError as error:
+            raise StorageError(self._path, error) from error
 
     def on_search_begin(self, record: SearchBegin) -> None:
         """Append the record and force it to the disk."""
@@ -78,13 +86,18 @@ class Journal(SearchCallback):
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        os.close(self._file)
 
     def _append(self, record: Record, *, durable: bool) -> None:
-        self._file.write(encode(record) + "\n")
-        self._file.flush()
-        if durable:
-            os.fsync(self._file.fileno())
+        line = encode(record).encode() + b"\n"
+        try:
+            _write_all(self._file, line)
+            if durable:
+                os.fsync(self._file)
+        except OSError as error:
+            os.truncate(self._file, self._length)  # what comes next must begin a line
+            raise StorageError(self._path, error) from error
+        self._length += len(line)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,13 +106,19 @@ class Attempt:
 
     Attributes:
         begin: How it started.
-        epochs: Its epochs so far, in the order they were trained.
+        epochs: Its epochs so far, in the order they were trained, each once.
         end: How it ended, None while it runs or if the process died.
+        deaths: How many processes in a row began or continued it, did not live to tell how it
+            ended, and trained no epoch that the one before had not; 1 for one that did. A process
+            that is still at it counts.
+        seconds: Time spent on it by all processes, as far as they told.
     """
 
     begin: TrialBegin
     epochs: tuple[EpochEnd, ...] = ()
     end: TrialEnd | None = None
+    deaths: int = 0
+    seconds: float = 0.0
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -195,34 +214,99 @@ def fold(records: Iterable[Record]) -> History:
         The search.
 
     Raises:
-        JournalError: The records do not start with a `SearchBegin`.
+        JournalError: There is no `SearchBegin`, or a trial has no `TrialBegin`.
     """
     begin: SearchBegin | None = None
     end: SearchEnd | None = None
     evaluation: EvaluationEnd | None = None
-    begins: dict[tuple[str, int], TrialBegin] = {}
-    epochs: dict[tuple[str, int], list[EpochEnd]] = {}
-    ends: dict[tuple[str, int], TrialEnd] = {}
+    attempts: dict[tuple[str, int], _Told] = {}
     for record in records:
         match record:
             case SearchBegin():
-                begin, end = record, None
+                begin, end, evaluation = record, None, None
             case TrialBegin():
-                key = (record.trial, record.attempt)
-                begins[key], epochs[key] = record, []
-                ends.pop(key, None)
+                attempts.setdefault((record.trial, record.attempt), _Told(record)).start(record)
             case EpochEnd():
-                epochs[record.trial, record.attempt].append(record)
+                _begun(attempts, record).add(record)
             case TrialEnd():
-                ends[record.trial, record.attempt] = record
+                _begun(attempts, record).finish(record)
             case SearchEnd():
                 end = record
             case EvaluationEnd():
                 evaluation = record
     if begin is None:
         raise JournalError("the journal tells of no search")
-    attempts = tuple(Attempt(begins[key], tuple(epochs[key]), ends.get(key)) for key in begins)
-    return History(begin, attempts, end, evaluation)
+    told = tuple(attempt.as_attempt() for attempt in attempts.values())
+    return History(begin, told, end, evaluation)
+
+
+def _begun(attempts: Mapping[tuple[str, int], "_Told"], record: EpochEnd | TrialEnd) -> "_Told":
+    try:
+        return attempts[record.trial, record.attempt]
+    except KeyError:
+        raise JournalError(
+            f"the journal tells of trial {record.trial} before it tells that it began"
+        ) from None
+
+
+class _Told:
+    """What the journal has told of one attempt so far."""
+
+    def __init__(self, begin: TrialBegin) -> None:
+        self._begin = begin
+        self._end: TrialEnd | None = None
+        self._epochs: dict[tuple[int, int], EpochEnd] = {}
+        self._running = False
+        self._deaths = 0
+        self._seconds = 0.0
+        self._started = self._latest = begin.time
+        self._furthest = self._furthest_before = (-1, -1)  # execution and epoch
+
+    def start(self, record: TrialBegin) -> None:
+        """Note that a process begins or continues it."""
+        self._deaths = self._deaths_so_far()
+        self._seconds += self._latest - self._started
+        self._begin, self._end, self._running = record, None, True
+        self._started = self._latest = record.time
+        self._furthest_before = self._furthest
+
+    def add(self, record: EpochEnd) -> None:
+        """Note an epoch.
+
+        A process that continues tells epochs again. Unless it tells the same, what was known of
+        the epoch and of those behind it is void.
+        """
+        position = (record.execution, record.epoch)
+        known = self._epochs.get(position)
+        if known is None or not _same_logs(known.logs, record.logs):
+            for other in [other for other in self._epochs if other >= position]:
+                del self._epochs[other]
+            self._epochs[position] = record
+        self._furthest = max(self._furthest, position)
+        self._latest = record.time
+
+    def finish(self, record: TrialEnd) -> None:
+        """Note how it ended."""
+        self._end, self._running, self._latest = record, False, record.time
+
+    def as_attempt(self) -> Attempt:
+        """Return it as it stands."""
+        seconds = self._seconds + self._latest - self._started
+        epochs = tuple(self._epochs.values())
+        return Attempt(self._begin, epochs, self._end, self._deaths_so_far(), seconds)
+
+    def _deaths_so_far(self) -> int:
+        """Return the deaths, that of a process that told of no end included."""
+        if not self._running:
+            return self._deaths
+        return 1 if self._furthest > self._furthest_before else self._deaths + 1
+
+
+def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one.keys() == other.keys() and all(
+        value == other[name] or (math.isnan(value) and math.isnan(other[name]))
+        for name, value in one.items()
+    )
 
 
 def follow(directory: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
@@ -309,12 +393,20 @@ def _to_float(value: float | str) -> float:
     return _NON_FINITE[value] if isinstance(value, str) else float(value)
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off what a process that died while writing left behind the last complete line."""
-    if not path.exists():
-        return
+def _write_all(file: int, content: bytes) -> None:
+    """Write all of it: the system may take less at a time, if the disk is nearly full."""
+    while content:
+        content = content[os.write(file, content) :]
+
+
+def _drop_torn_line(path: Path) -> int:
+    """Cut off what a process that died while writing left behind the last complete line.
+
+    Returns:
+        The file's length.
+    """
     content = path.read_bytes()
     complete = content.rfind(b"\n") + 1
     if complete < len(content):
-        with path.open("r+b") as file:
-            file.truncate(complete)
+        os.truncate(path, complete)
+    return complete

@@ -99,7 +99,6 @@ def fingerprint(
         "callbacks": config.callbacks,
         "seed": config.seed,
         "final": asdict(config.final),
-        "max_attempts": config.max_attempts,
     }
     text = json.dumps(decisive, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,27 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from pipeline import components, evaluation
-from pipeline.callbacks import EvaluationEnd, SearchBegin
+from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback, Status, TrialEnd
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
+from pipeline.files import FULL_DISK, DamagedFileError, StorageError
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
+from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
+from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
-from pipeline.storage import Folder, open_folder, restored_trials, write_config
+from pipeline.storage import Folder, lost_attempts, open_folder, restored_trials, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
 from pipeline.trainer import Trainer
-from pipeline.tuner import SearchError, Tuner
-from pipeline.weights import Weights
+from pipeline.trial_files import TrialFiles
+from pipeline.tuner import Earlier, SearchError, Tuner
+from pipeline.wording import count
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
+
+_MOST_DEATHS = 3  # of processes in one trial, unless max_attempts says otherwise
 
 
 @dataclass(frozen=True)
@@ -73,40 +79,62 @@ def run_search(
     console = Console(quiet=config.verbose == 0, highlight=False)
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
-        write_config(folder.path, begin.config, begin.overrides)
-        journal = Journal(folder.path)
-        progress = Progress(console, config.verbose)
-        tracking = components.explained(
-            "tracking",
-            Tracking,
-            folder.path,
-            uri=config.tracking.uri,
-            experiment=config.tracking.experiment,
-            registered_model=config.tracking.registered_model,
-        )
-        callbacks = [journal, tracking, progress]
+        try:
+            return _run_in(folder, config, parts, begin, console)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
+        except (keras_tuner.errors.FatalError, DamagedFileError) as error:
+            raise ConfigError(" ".join(str(error).split())) from error
+        except OSError as error:
+            if not isinstance(error, StorageError) and error.errno not in FULL_DISK:
+                raise
+            sentence = f"{error}; make room, then {_what_next(config, parts.oracle)}"
+            raise SearchError(sentence, folder.path) from error
+
+
+def _run_in(
+    folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
+) -> SearchResult:
+    """Run a search in its folder, from the restored trials to the tested model."""
+    progress = Progress(console, config.verbose)
+    tracking = components.explained(
+        "tracking",
+        Tracking,
+        folder.path,
+        uri=config.tracking.uri,
+        experiment=config.tracking.experiment,
+        registered_model=config.tracking.registered_model,
+    )
+    write_config(folder.path, begin.config, begin.overrides)
+    journal = Journal(folder.path)
+    callbacks = [journal, tracking, progress]
+    interruption = Interruption()
+    files = TrialFiles(folder.path, config.keep_best, begin.direction)
+    try:
         tuner = Tuner(
             oracle=parts.oracle,
             trainer=parts.trainer,
             begin=begin,
             directory=folder.path,
+            files=files,
             epochs=config.training.epochs,
             callbacks=callbacks,
             max_failed_trials=config.max_failed_trials,
-            attempts=_catch_up(parts.oracle, folder, progress, console),
+            max_seconds=config.max_seconds,
+            earlier=_catch_up(config, parts.oracle, folder, progress, callbacks, console),
+            should_stop=interruption.requested,
         )
-        try:
-            _run(tuner)
-            evaluated = _evaluate_best(config, tuner, parts, begin)
-            for callback in callbacks:
-                callback.on_evaluation_end(evaluated)
-        except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
-        finally:
-            progress.close()
-            journal.close()
-            delivery = tracking.close()
-        result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
+        with interruption.awaited():
+            tuner.search()
+        evaluated = _evaluate_best(config, tuner, files, parts, folder.path, begin)
+        for callback in callbacks:
+            callback.on_evaluation_end(evaluated)
+    finally:
+        progress.close()
+        journal.close()
+        delivery = tracking.close()
+        _tell_undelivered(console, folder.path, delivery)
+    result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
     _tell_result(console, result, config.tracking.uri, delivery)
     return result
 
@@ -150,13 +178,6 @@ def _describe(
     )
 
 
-def _run(tuner: Tuner) -> None:
-    try:
-        tuner.search()
-    except keras_tuner.errors.FatalError as error:
-        raise ConfigError(" ".join(str(error).split())) from error
-
-
 def _resume_of(config: Config, oracle: keras_tuner.Oracle) -> Resume:
     """Return `never` for an oracle that cannot continue, unless it must."""
     if hasattr(oracle, "restore"):
@@ -178,30 +199,72 @@ def _what_next(config: Config, oracle: keras_tuner.Oracle) -> str:
 
 
 def _catch_up(
-    oracle: keras_tuner.Oracle, folder: Folder, progress: Progress, console: Console
-) -> Mapping[str, int]:
-    """Bring the oracle and the terminal to where an unfinished search was.
-
-    Returns:
-        The attempts that count, by trial.
-    """
+    config: Config,
+    oracle: keras_tuner.Oracle,
+    folder: Folder,
+    progress: Progress,
+    callbacks: Sequence[SearchCallback],
+    console: Console,
+) -> Earlier:
+    """Bring the oracle and the terminal to where an unfinished search was."""
     if folder.past is None:
-        return {}
-    trials = restored_trials(folder.past)
-    oracle.restore(trials)
+        return Earlier()
     progress.replay(record for _, record in follow(folder.path))
-    ended = sum(trial.status != "RUNNING" for trial in trials)
-    console.print(f"Continuing {folder.path.name} at trial {ended:04d}", soft_wrap=True)
-    return {trial.trial_id: trial.attempts for trial in trials}
+    for attempt in lost_attempts(folder.past, config.max_attempts or _MOST_DEATHS):
+        end = _end_of_lost(attempt)
+        for callback in callbacks:
+            callback.on_trial_end(end)
+    past = read(folder.path)
+    trials = restored_trials(past)
+    oracle.restore(trials)
+    console.print(f"Continuing {folder.path.name} at {_position(past)}", soft_wrap=True)
+    return Earlier(
+        attempts={trial.trial_id: trial.attempts for trial in trials},
+        seconds={a.begin.trial: a.seconds for a in past.attempts if not a.finished},
+        elapsed=sum(a.end.duration_seconds for a in past.attempts if a.end and a.finished),
+    )
+
+
+def _position(past: History) -> str:
+    """Return where a search continues: its next trial, and the epochs which that has already."""
+    running = [attempt for attempt in past.attempts if not attempt.finished]
+    trials = {attempt.begin.trial for attempt in past.attempts if attempt.finished}
+    if not running:
+        return f"trial {len(trials):04d}"
+    trial, told = running[0].begin.trial, running[0].epochs
+    return f"trial {trial}" + (f", of which {count(len(told), 'epoch')} are known" if told else "")
+
+
+def _end_of_lost(attempt: Attempt) -> TrialEnd:
+    """Return the end of an attempt that takes its process down whenever it is tried."""
+    times = count(attempt.deaths, "time")
+    return TrialEnd(
+        trial=attempt.begin.trial,
+        attempt=attempt.begin.attempt,
+        status=Status.FAILED,
+        score=None,
+        best_epoch=None,
+        metrics={},
+        epochs_trained=len(attempt.epochs),
+        duration_seconds=attempt.seconds,
+        final=True,
+        message=f"the process died {times} while it ran this trial; it may need too much memory",
+        traceback=None,
+        time=time.time(),
+    )
 
 
 def _evaluate_best(
-    config: Config, tuner: Tuner, parts: _Parts, begin: SearchBegin
+    config: Config,
+    tuner: Tuner,
+    files: TrialFiles,
+    parts: _Parts,
+    directory: Path,
+    begin: SearchBegin,
 ) -> EvaluationEnd:
     """Make the final model of the best trial, and test, save and verify it."""
     best = tuner.best_trial()
     assert best is not None, "Tuner.search() returns only with a completed trial"
-    directory = tuner.weights_path(best.trial_id, 0).parents[2]
     attempt = next(a for a in read(directory).ranked() if a.begin.trial == best.trial_id)
     epochs = _best_epochs(attempt)
     if config.final.retrain:
@@ -210,9 +273,9 @@ def _evaluate_best(
         model = parts.trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
     else:
         execution = attempt.best_execution(begin.objective, begin.direction)
-        weights = Weights.load(tuner.weights_path(best.trial_id, execution))
+        trained = TrainingResult.load(files.weights(best.trial_id, execution))
         seed = tuner.execution_seed(best.trial_id, execution)
-        model = parts.trainer.restore(best.hyperparameters, weights, seed=seed)
+        model = parts.trainer.restore(best.hyperparameters, trained.weights, seed=seed)
     try:
         tested = evaluation.evaluate(
             model,
@@ -242,6 +305,15 @@ def _best_epochs(attempt: Attempt) -> int:
     return attempt.begin.epochs if best_epoch is None else best_epoch + 1
 
 
+def _tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
+    if delivery.undelivered:
+        console.print(
+            f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
+            f"them with: python -m pipeline.tracking {directory}",
+            soft_wrap=True,
+        )
+
+
 def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Delivery) -> None:
     """Print the leaderboard, the test's result and how to see it all."""
     begin, tested = result.history.begin, result.history.evaluation
@@ -254,12 +326,6 @@ def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Del
     console.print(f"Model: {result.model}", soft_wrap=True)
     if delivery.registered:
         console.print(delivery.registered, soft_wrap=True)
-    if delivery.undelivered:
-        console.print(
-            f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
-            f"them with: python -m pipeline.tracking {result.directory}",
-            soft_wrap=True,
-        )
     console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)
 
 

@@ -13,8 +13,10 @@ from filelock import FileLock, Timeout
 
 from pipeline.callbacks import SearchBegin, Status
 from pipeline.config import ConfigError, Resume
+from pipeline.files import DamagedFileError, check_arrays, replacing
 from pipeline.history import FILE_NAME, Attempt, History, JournalError, follow, read
 from pipeline.strategies import RestoredTrial
+from pipeline.trial_files import FOLDER
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,22 @@ class Folder:
 
 @contextmanager
 def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[Folder]:
-    """Hold the folder of a search: an unfinished one of the same fingerprint, or a new one.
+    """Hold the folder of a search: one of the same fingerprint that can go on, or a new one.
 
     Args:
         storage: Where searches live.
         begin: The search that is about to start.
-        resume: `auto` continues an unfinished search if there is one, `must` fails if there is
+        resume: `auto` continues a search if there is one that can go on, `must` fails if there is
             none, `never` always starts a new one.
 
     Yields:
         The folder. No other process can hold it until the block ends, however it ends.
 
     Raises:
-        ConfigError: Another process runs the search, `resume=must` found none, or the storage
-            cannot be written.
+        ConfigError: Another process runs the search, one of its files is damaged, `resume=must`
+            found none, or the storage cannot be written.
     """
-    past = None if resume is Resume.never else find_unfinished(storage, begin.fingerprint)
+    past = None if resume is Resume.never else find_continued(storage, begin)
     if past is None and resume is Resume.must:
         raise ConfigError(
             f"resume=must found no unfinished search of this configuration in {storage}; "
@@ -70,34 +72,96 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
         ) from error
     try:
         # Its last process may have told more between our first look and its end.
-        yield Folder(path, past and read(path))
+        yield Folder(path, past and _read_all(path))
     finally:
         lock.release()
 
 
-def find_unfinished(storage: Path, fingerprint: str) -> History | None:
-    """Return the newest search with this fingerprint that has not finished, None without one.
+def find_continued(storage: Path, begin: SearchBegin) -> History | None:
+    """Return the newest search of the same fingerprint, if it can go on.
+
+    It can if it has not finished, or if it completed and its budget was smaller.
+
+    Args:
+        storage: Where searches live.
+        begin: The search that is about to start.
+
+    Returns:
+        The search so far; None if there is none that can go on.
 
     Raises:
         ConfigError: A journal is damaged, so that nobody can tell whose it is.
     """
     journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
     for journal in sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True):
-        try:
-            begin = next((record for _, record in follow(journal.parent)), None)
-            if begin is None:  # the process died while it wrote the first record
+        with _telling_damage(journal.parent):
+            first = next((record for _, record in follow(journal.parent)), None)
+            if first is None:  # the process died while it wrote the first record
                 continue
-            if not isinstance(begin, SearchBegin):
+            if not isinstance(first, SearchBegin):
                 raise JournalError(f"{journal} does not begin with a search")
-            if begin.fingerprint == fingerprint:
+            if first.fingerprint == begin.fingerprint:
                 past = read(journal.parent)
-                return None if past.finished else past
-        except JournalError as error:
-            raise ConfigError(
-                f"storage: {error}; remove {journal.parent}, or start a new search with "
-                "resume=never"
-            ) from error
+                return past if not past.finished or _extends(begin, past) else None
     return None
+
+
+def _extends(begin: SearchBegin, past: History) -> bool:
+    """Whether a search has a larger budget than an earlier one that used its own up."""
+    assert past.end is not None
+    if past.end.status is not Status.COMPLETED:
+        return False
+    if past.end.out_of_time:
+        seconds, before = (b.config["max_seconds"] for b in (begin, past.begin))
+        return seconds is None or seconds > before
+    trials, before = begin.total_trials, past.begin.total_trials
+    return before is not None and (trials is None or trials > before)
+
+
+def _read_all(folder: Path) -> History:
+    """Read the journal of a search that goes on, and make sure that its other files are whole."""
+    with _telling_damage(folder):
+        past = read(folder)
+        for path in sorted((folder / FOLDER).glob("*/weights-*.npz")):
+            check_arrays(path)
+    for path in sorted((folder / FOLDER).glob("*/checkpoint-*.npz")):
+        try:
+            check_arrays(path)
+        except DamagedFileError as error:
+            raise ConfigError(
+                f"storage: {error}; remove it, and its trial starts again from its first epoch"
+            ) from error
+    return past
+
+
+@contextmanager
+def _telling_damage(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (JournalError, DamagedFileError) as error:
+        raise ConfigError(
+            f"storage: {error}; remove {folder}, or start a new search with resume=never"
+        ) from error
+
+
+def lost_attempts(past: History, max_attempts: int) -> list[Attempt]:
+    """Return the attempts that are over because their process died in them once too often.
+
+    Running out of memory or a segmentation fault takes the process down, and KerasTuner then runs
+    the trial again for ever (its issue 439).
+
+    Args:
+        past: The search so far; no process runs it.
+        max_attempts: How often a trial is tried.
+
+    Returns:
+        Attempts without an end.
+    """
+    return [
+        attempt
+        for attempt in past.attempts
+        if attempt.end is None and attempt.begin.attempt + attempt.deaths >= max_attempts
+    ]
 
 
 def restored_trials(past: History) -> list[RestoredTrial]:
@@ -153,7 +217,12 @@ def new_identifier(name: str) -> str:
 
 
 def write_config(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    """Write the composed configuration and the command line's overrides, for people to read."""
+    """Write the composed configuration and the command line's overrides, for people to read.
+
+    Raises:
+        StorageError: They cannot be written.
+    """
     for name, content in (("config.yaml", config), ("overrides.yaml", list(overrides))):
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        with replacing(folder / name) as file:
+            file.write(text.encode())

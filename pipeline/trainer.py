@@ -1,27 +1,21 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
 
+from pipeline import batches
+from pipeline.best_epoch import BestEpoch, EpochListener
+from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.results import TrainingResult
 from pipeline.weights import Weights
-
-EpochListener = Callable[[int, Mapping[str, float]], None]
-
-
-class DivergedError(ArithmeticError):
-    """The objective was not a finite number at any epoch."""
-
-
-class ObjectiveNotFoundError(keras_tuner.errors.FatalValueError):
-    """The objective is not among the metrics that the model reports."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,8 @@ class Execution:
         initial_epoch: Absolute epoch at which the training starts.
         epochs: Absolute epoch before which it ends.
         weights: Weights to start from; None starts from fresh ones.
+        checkpoint: Where the training's state is kept while it runs, and continued from if there
+            is one of an earlier process; None keeps none.
     """
 
     hyperparameters: keras_tuner.HyperParameters
@@ -41,25 +37,7 @@ class Execution:
     initial_epoch: int
     epochs: int
     weights: Weights | None = None
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What an execution achieved.
-
-    Attributes:
-        score: The objective's best finite value.
-        best_epoch: Absolute epoch of the score; None if no epochs were seen.
-        metrics: All metrics at that epoch.
-        epochs_trained: Number of epochs that were trained.
-        weights: Weights of that epoch.
-    """
-
-    score: float
-    best_epoch: int | None
-    metrics: Mapping[str, float]
-    epochs_trained: int
-    weights: Weights
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +51,7 @@ class Trainer:
         batch_size: Examples a step, unless the hyperparameter `batch_size` says otherwise.
         callbacks: Makes the Keras callbacks, afresh for every execution.
         precision: Keras's dtype policy.
+        checkpoint_seconds: Least time between two writes of a training's state.
     """
 
     hypermodel: keras_tuner.HyperModel
@@ -81,13 +60,24 @@ class Trainer:
     batch_size: int
     callbacks: Callable[[], list[keras.callbacks.Callback]] = field(default=list)
     precision: str = "float32"
+    checkpoint_seconds: float = 60.0
 
-    def train(self, execution: Execution, on_epoch_end: EpochListener) -> TrainingResult:
-        """Train one execution.
+    def train(
+        self,
+        execution: Execution,
+        on_epoch_end: EpochListener,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> TrainingResult:
+        """Train one execution, or continue it from its checkpoint.
+
+        A hypermodel's own `fit` may do anything, so that its training is not continued: it starts
+        again from its first epoch.
 
         Args:
             execution: What to train.
-            on_epoch_end: Told of every epoch: its absolute number and Keras's logs.
+            on_epoch_end: Told of every epoch: its absolute number and Keras's logs; those that an
+                earlier process trained are told again.
+            should_stop: Asked at the end of every epoch whether to end the training there.
 
         Returns:
             The best epoch's result.
@@ -95,14 +85,21 @@ class Trainer:
         Raises:
             DivergedError: The objective was never a finite number.
             ObjectiveNotFoundError: The model does not report the objective.
+            KeyboardInterrupt: `should_stop` said so; the checkpoint has the epoch.
+            StorageError: The checkpoint cannot be written.
+            DamagedFileError: The checkpoint cannot be read.
         """
         model = self.build(execution.hyperparameters, execution.seed)
         if execution.weights is not None:
             execution.weights.apply(model)
         own_fit = _has_own_fit(self.hypermodel)
-        watcher = _BestEpoch(self.objective, on_epoch_end, objective_in_logs=not own_fit)
-        returned = self._fit(model, execution, watcher)
-        watcher.take(returned, model)
+        watcher = BestEpoch(
+            self.objective, on_epoch_end, should_stop, objective_in_logs=not own_fit
+        )
+        if own_fit:
+            watcher.take(self._run_own_fit(model, execution, watcher), model)
+        else:
+            self._fit(model, execution, watcher)
         return watcher.result(execution.initial_epoch)
 
     def retrain(
@@ -156,23 +153,39 @@ class Trainer:
             model(_first_example(self.dataset.train.x))
         return model
 
-    def _fit(self, model: keras.Model, execution: Execution, watcher: "_BestEpoch") -> Any:
-        validation, train = _pair(self.dataset.validation), self.dataset.train
-        callbacks = [*self.callbacks(), watcher]
-        if all(type(callback).__module__.startswith("keras.") for callback in callbacks[:-1]):
-            # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
-            callbacks.insert(0, watcher.objective_check())
-        arguments: dict[str, Any] = {"validation_data": validation, "callbacks": callbacks}
+    def _fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> None:
+        callbacks, initial_epoch = self.callbacks(), execution.initial_epoch
+        if execution.checkpoint is not None:
+            checkpoint = Checkpoint(execution.checkpoint, execution.seed, self.checkpoint_seconds)
+            watcher.keep(checkpoint, callbacks)
+            if (state := checkpoint.load()) is not None:
+                state.current.apply_all(model)
+                watcher.restore(state)
+                initial_epoch = execution.epochs if state.stopped else max(state.logs) + 1
+        if initial_epoch >= execution.epochs:
+            return
+        batch_size = self._batch_size(execution.hyperparameters)
+        order = {"initial_epoch": initial_epoch, "epochs": execution.epochs}
+        model.fit(
+            batches.shuffled(self.dataset.train, batch_size, seed=execution.seed, **order),
+            shuffle=False,  # done already
+            steps_per_epoch=batches.steps(self.dataset.train, batch_size),
+            validation_data=_pair(self.dataset.validation),
+            validation_batch_size=batch_size,
+            callbacks=_in_order(callbacks, watcher),
+            verbose=0,
+            **order,
+        )
+
+    def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
+        arguments: dict[str, Any] = {
+            "validation_data": _pair(self.dataset.validation),
+            "callbacks": _in_order(self.callbacks(), watcher),
+            "epochs": execution.epochs,
+        }
         if execution.initial_epoch:
             arguments["initial_epoch"] = execution.initial_epoch
-        if _has_own_fit(self.hypermodel):
-            hyperparameters = execution.hyperparameters
-            epochs = execution.epochs
-            return self._own_fit(model, hyperparameters, train, epochs=epochs, **arguments)
-        batch_size = self._batch_size(execution.hyperparameters)
-        return model.fit(
-            train.x, train.y, batch_size=batch_size, epochs=execution.epochs, verbose=0, **arguments
-        )
+        return self._own_fit(model, execution.hyperparameters, self.dataset.train, **arguments)
 
     def _own_fit(
         self,
@@ -205,111 +218,14 @@ class Trainer:
         return int(hyperparameters.values.get("batch_size", self.batch_size))
 
 
-class _BestEpoch(keras.callbacks.Callback):
-    """Reports every epoch and keeps the weights of the best one, in memory.
-
-    Args:
-        objective: The metric whose best epoch counts.
-        on_epoch_end: Told of every epoch.
-        objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
-            `fit` may return it at the end instead.
-    """
-
-    def __init__(
-        self,
-        objective: keras_tuner.Objective,
-        on_epoch_end: EpochListener,
-        *,
-        objective_in_logs: bool,
-    ) -> None:
-        super().__init__()
-        self._objective = objective
-        self._on_epoch_end = on_epoch_end
-        self._objective_in_logs = objective_in_logs
-        self._history: dict[int, dict[str, float]] = {}
-        self._best_epoch: int | None = None
-        self._weights: Weights | None = None
-        self._returned: Mapping[str, float] | None = None
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        self._history[epoch] = values
-        self._on_epoch_end(epoch, values)
-        if self._objective_in_logs:
-            _check_objective(values, self._objective)
-        score = values.get(self._objective.name, math.nan)
-        if math.isfinite(score) and self._is_best(score):
-            self._best_epoch, self._weights = epoch, Weights.of(self.model)
-
-    def objective_check(self) -> keras.callbacks.Callback:
-        """Return a callback that ends the training like this one if the objective is missing."""
-
-        def on_epoch_end(epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            if self._objective_in_logs and self._objective.name not in (logs or {}):
-                self.on_epoch_end(epoch, logs)
-
-        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
-
-    def take(self, returned: Any, model: keras.Model) -> None:
-        """Take what `fit` returned where the epochs did not tell it."""
-        if isinstance(returned, keras.callbacks.History):
-            if self._history:
-                _check_objective(next(iter(self._history.values())), self._objective)
-                return
-            self.set_model(model)
-            for index, epoch in enumerate(returned.epoch):
-                logs = {name: values[index] for name, values in returned.history.items()}
-                _check_objective(logs, self._objective)
-                self.on_epoch_end(epoch, logs)
-            return
-        if isinstance(returned, float | int | np.number):
-            returned = {self._objective.name: returned}
-        if not isinstance(returned, Mapping):
-            raise keras_tuner.errors.FatalTypeError(
-                "the hypermodel's fit() must return a History, a dictionary of metrics or the "
-                f"objective as a number; received {returned!r} of type {type(returned).__name__}"
-            )
-        values = {name: float(value) for name, value in returned.items()}
-        _check_objective(values, self._objective)
-        self._returned = values
-        if self._weights is None or not self._history:
-            self._weights = Weights.of(model)
-
-    def result(self, initial_epoch: int) -> TrainingResult:
-        """Return the best epoch's result."""
-        if self._returned is not None:
-            metrics = self._returned
-        elif self._best_epoch is not None:
-            metrics = self._history[self._best_epoch]
-        else:
-            metrics = {}
-        score = metrics.get(self._objective.name, math.nan)
-        if not math.isfinite(score) or self._weights is None:
-            raise DivergedError(self._divergence(initial_epoch))
-        return TrainingResult(score, self._best_epoch, metrics, len(self._history), self._weights)
-
-    def _is_best(self, score: float) -> bool:
-        if self._best_epoch is None:
-            return True
-        best = self._history[self._best_epoch][self._objective.name]
-        return bool(self._objective.better_than(score, best))
-
-    def _divergence(self, initial_epoch: int) -> str:
-        name = self._objective.name
-        if self._returned is not None:
-            return f"{name} is not a finite number: {self._returned[name]}"
-        if not self._history:
-            return f"no epoch was trained from epoch {initial_epoch} on, so {name} has no value"
-        values = ", ".join(f"{logs[name]}" for logs in list(self._history.values())[:3])
-        return f"{name} was not a finite number at any of {len(self._history)} epochs ({values})"
-
-
-def _check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
-    if objective.name not in values:
-        raise ObjectiveNotFoundError(
-            f"objective.name={objective.name} is not reported by the model; "
-            f"allowed: {', '.join(sorted(values)) or 'nothing, as no metric is reported'}"
-        )
+def _in_order(
+    callbacks: list[keras.callbacks.Callback], watcher: BestEpoch
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks with the watcher last, and its check of the objective first."""
+    if all(type(callback).__module__.startswith("keras.") for callback in callbacks):
+        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
+        return [watcher.objective_check(), *callbacks, watcher]
+    return [*callbacks, watcher]
 
 
 def _has_own_fit(hypermodel: keras_tuner.HyperModel) -> bool:

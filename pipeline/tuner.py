@@ -4,7 +4,9 @@ import re
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,8 +23,11 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.files import FULL_DISK, DamagedFileError, StorageError
+from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
-from pipeline.trainer import Execution, Trainer, TrainingResult
+from pipeline.trainer import Execution, Trainer
+from pipeline.trial_files import TrialFiles
 from pipeline.weights import Weights
 
 _OWN_VALUES = "tuner/"
@@ -41,6 +46,24 @@ class SearchError(RuntimeError):
         self.directory = directory
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier processes did of a search.
+
+    Attributes:
+        attempts: FAILED attempts, by trial.
+        seconds: Time spent on the attempt that is continued, by trial.
+        elapsed: Time spent on attempts that ended.
+    """
+
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    elapsed: float = 0.0
+
+
+_NOTHING = Earlier()
+
+
 class Tuner(keras_tuner.Tuner):
     """Runs the trials an oracle proposes, and tells the callbacks of every event.
 
@@ -52,11 +75,15 @@ class Tuner(keras_tuner.Tuner):
         oracle: Proposes the trials; ours or any of KerasTuner's.
         trainer: Trains one execution.
         begin: What the callbacks are told first; its seed and executions are used here.
-        directory: The search's folder; the weights of the trials are kept in it.
+        directory: The search's folder.
+        files: Where trials keep their weights.
         epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
         callbacks: Told of every event, in this order.
         max_failed_trials: Failed trials in a row that end the search.
-        attempts: Attempts that earlier processes already made, by trial.
+        max_seconds: Time that all trials together may take; when it is over, no other trial
+            starts. None does not limit it.
+        earlier: What earlier processes did; the oracle knows their trials already.
+        should_stop: Asked between trials and at the end of every epoch whether to stop there.
     """
 
     def __init__(
@@ -69,7 +96,10 @@ class Tuner(keras_tuner.Tuner):
         epochs: int,
         callbacks: Sequence[SearchCallback],
         max_failed_trials: int,
-        attempts: Mapping[str, int] | None = None,
+        files: TrialFiles,
+        max_seconds: float | None = None,
+        earlier: Earlier = _NOTHING,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(
             oracle=oracle,
@@ -87,9 +117,19 @@ class Tuner(keras_tuner.Tuner):
         self._epochs = epochs
         self._callbacks = tuple(callbacks)
         self._max_failed_trials = max_failed_trials
-        self._failed_in_a_row = 0
+        self._files = files
+        self._max_seconds = max_seconds
+        self._should_stop = should_stop
+        self._attempts = Counter(earlier.attempts)
+        self._earlier = earlier
+        self._elapsed = earlier.elapsed
         self._epochs_trained = 0
-        self._attempts = Counter(attempts or {})
+        self._out_of_time = False
+        ended = [oracle.trials[trial] for trial in oracle.end_order]
+        failed = takewhile(lambda trial: trial.status == TrialStatus.FAILED, reversed(ended))
+        self._failed_in_a_row = len(list(failed))
+        for trial in ended:
+            self._note_score(trial)
 
     def search(self) -> Trial:
         """Run trials until the oracle stops.
@@ -99,27 +139,38 @@ class Tuner(keras_tuner.Tuner):
 
         Raises:
             SearchError: Too many trials failed in a row, or none completed.
+            KeyboardInterrupt: It was interrupted.
+            StorageError: What it has to keep cannot be written; it can be continued.
+            DamagedFileError: What an earlier trial or process kept cannot be read.
             keras_tuner.errors.FatalError: The configuration cannot work, whatever the trial.
         """
         for callback in self._callbacks:
             callback.on_search_begin(self._begin)
-        status, message = Status.FAILED, None
+        # What is neither told nor proven hopeless can be continued.
+        status, message = Status.INTERRUPTED, None
         try:
+            self._delete_files()
             self._run_trials()
             best = self.best_trial()
             if best is None:
                 raise SearchError(self._failed_all(), self._folder)
             status = Status.COMPLETED
+            if self._out_of_time:
+                message = f"max_seconds={self._max_seconds:g} are over"
             return best
+        except (SearchError, keras_tuner.errors.FatalError) as error:
+            status, message = Status.FAILED, _sentence(error)
+            raise
         except KeyboardInterrupt:
-            status, message = Status.INTERRUPTED, "interrupted"
+            message = "interrupted"
             raise
         except Exception as error:
             message = _sentence(error)
             raise
         finally:
             best = self.best_trial()
-            end = SearchEnd(status, best.trial_id if best else None, message, time.time())
+            trial = best.trial_id if best else None
+            end = SearchEnd(status, trial, message, time.time(), self._out_of_time)
             for callback in self._callbacks:
                 callback.on_search_end(end)
 
@@ -140,16 +191,17 @@ class Tuner(keras_tuner.Tuner):
         """
         results = []
         for execution in range(self.executions_per_trial):
-            result = self._train(trial, execution)
-            path = self.weights_path(trial.trial_id, execution)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            result.weights.save(path)
+            seed = self.execution_seed(trial.trial_id, execution)
+            path = self._files.weights(trial.trial_id, execution)
+            result = TrainingResult.find(path, seed)
+            if result is None:
+                result = self._train(trial, execution, seed)
+                result.save(path, seed)
+            else:  # an earlier process trained it
+                for epoch, logs in result.logs.items():
+                    self._tell_epoch(trial, execution, epoch, logs)
             results.append(result)
         return results
-
-    def weights_path(self, trial_id: str, execution: int) -> Path:
-        """Return where the weights of a trial's execution are kept."""
-        return self._folder / "trials" / trial_id / f"weights-{execution}.npz"
 
     def execution_seed(self, trial_id: str, execution: int) -> int:
         """Return the seed of a trial's execution in its current attempt."""
@@ -160,7 +212,13 @@ class Tuner(keras_tuner.Tuner):
         """Do nothing: the oracle was given the explored space."""
 
     def _run_trials(self) -> None:
+        self._check_failures(None)
         while True:
+            if self._should_stop():
+                raise KeyboardInterrupt
+            if self._max_seconds is not None and self._elapsed >= self._max_seconds:
+                self._out_of_time = True
+                return
             trial = self.oracle.create_trial(self.tuner_id)
             if trial.status == TrialStatus.STOPPED:
                 return
@@ -181,10 +239,15 @@ class Tuner(keras_tuner.Tuner):
         ends_search = failure is not None and not _is_trials_own(failure)
         if not ends_search:
             self._tell_oracle(trial, results, failure)
-        self._tell_trial_end(begin, results, failure, time.monotonic() - started)
+        seconds = self._seconds_before(trial.trial_id, attempt) + time.monotonic() - started
+        self._elapsed += seconds
+        self._tell_trial_end(begin, results, failure, seconds)
         if failure is not None and ends_search:
             raise failure
-        self._count_failure(trial, failure)
+        ended = self.oracle.get_trial(trial.trial_id)
+        self._note_score(ended)
+        self._delete_files()
+        self._count_failure(ended, failure)
 
     def _tell_oracle(
         self, trial: Trial, results: Sequence[TrainingResult], failure: BaseException | None
@@ -210,7 +273,7 @@ class Tuner(keras_tuner.Tuner):
         """Say how the oracle judged the attempt."""
         ended = self.oracle.get_trial(began.trial)
         completed = failure is None and ended.status == TrialStatus.COMPLETED
-        interrupted = failure is not None and not isinstance(failure, Exception)
+        interrupted = failure is not None and _can_be_continued(failure)
         status = (
             Status.COMPLETED if completed else Status.INTERRUPTED if interrupted else Status.FAILED
         )
@@ -249,14 +312,31 @@ class Tuner(keras_tuner.Tuner):
         reason = f"; the last one: {trials[-1].message}" if trials and trials[-1].message else ""
         return f"none of {len(trials)} trials completed{reason}"
 
+    def _seconds_before(self, trial: str, attempt: int) -> float:
+        """Return what earlier processes spent on an attempt that this one continues."""
+        continued = attempt == self._earlier.attempts.get(trial, 0)
+        return self._earlier.seconds.get(trial, 0.0) if continued else 0.0
+
+    def _note_score(self, trial: Trial) -> None:
+        if trial.status == TrialStatus.COMPLETED:
+            self._files.add(trial.trial_id, trial.score)
+
+    def _delete_files(self) -> None:
+        """Delete what no trial can need any more; only our oracles say what they need."""
+        if hasattr(self.oracle, "needed_trials"):
+            self._files.delete_others(self.oracle.needed_trials())
+
     def _count_failure(self, trial: Trial, failure: BaseException | None) -> None:
-        status = self.oracle.get_trial(trial.trial_id).status
-        if status == TrialStatus.COMPLETED:
+        if trial.status == TrialStatus.COMPLETED:
             self._failed_in_a_row = 0
-        elif status == TrialStatus.FAILED:
+        elif trial.status == TrialStatus.FAILED:
             self._failed_in_a_row += 1
+        self._check_failures(failure)
+
+    def _check_failures(self, failure: BaseException | None) -> None:
         if self._failed_in_a_row >= self._max_failed_trials:
-            reason = _sentence(failure) if failure else f"{self._begin.objective} is not finite"
+            last = self.oracle.trials[self.oracle.end_order[-1]]
+            reason = _sentence(failure) if failure else last.message
             raise SearchError(
                 f"{self._failed_in_a_row} trials in a row failed, as many as max_failed_trials "
                 f"allows; the last one: {reason}",
@@ -287,22 +367,36 @@ class Tuner(keras_tuner.Tuner):
         epochs = values.get("tuner/epochs", values.get("epochs", self._epochs))
         return int(values.get("tuner/initial_epoch", 0)), int(epochs)
 
-    def _train(self, trial: Trial, execution: int) -> TrainingResult:
-        values = trial.hyperparameters.values
-        initial_epoch, epochs = self._epoch_range(values)
-        parent = values.get("tuner/trial_id")
-        weights = Weights.load(self.weights_path(parent, execution)) if parent else None
-        seed = self.execution_seed(trial.trial_id, execution)
-        attempt = self._attempts[trial.trial_id]
+    def _train(self, trial: Trial, execution: int, seed: int) -> TrainingResult:
+        initial_epoch, epochs = self._epoch_range(trial.hyperparameters.values)
+        task = Execution(
+            hyperparameters=trial.hyperparameters,
+            seed=seed,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            weights=self._parents_weights(trial, execution),
+            checkpoint=self._files.checkpoint(trial.trial_id, execution),
+        )
 
         def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
-            self._epochs_trained += 1
-            record = EpochEnd(trial.trial_id, attempt, execution, epoch, logs, time.time())
-            for callback in self._callbacks:
-                callback.on_epoch_end(record)
+            self._tell_epoch(trial, execution, epoch, logs)
 
-        task = Execution(trial.hyperparameters, seed, initial_epoch, epochs, weights)
-        return self._trainer.train(task, on_epoch_end)
+        return self._trainer.train(task, on_epoch_end, self._should_stop)
+
+    def _parents_weights(self, trial: Trial, execution: int) -> Weights | None:
+        parent = trial.hyperparameters.values.get("tuner/trial_id")
+        if parent is None:
+            return None
+        return TrainingResult.load(self._files.weights(parent, execution)).weights
+
+    def _tell_epoch(
+        self, trial: Trial, execution: int, epoch: int, logs: Mapping[str, float]
+    ) -> None:
+        self._epochs_trained += 1
+        attempt = self._attempts[trial.trial_id]
+        record = EpochEnd(trial.trial_id, attempt, execution, epoch, logs, time.time())
+        for callback in self._callbacks:
+            callback.on_epoch_end(record)
 
     def _best(self, results: Sequence[TrainingResult]) -> TrainingResult:
         pick = max if self._begin.direction == "max" else min
@@ -319,7 +413,17 @@ def _mean_metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
 
 def _is_trials_own(failure: BaseException) -> bool:
     """Whether a failure is the trial's alone, so that the search goes on."""
-    return isinstance(failure, Exception) and not isinstance(failure, keras_tuner.errors.FatalError)
+    fatal = isinstance(failure, keras_tuner.errors.FatalError)
+    return isinstance(failure, Exception) and not fatal and not _can_be_continued(failure)
+
+
+def _can_be_continued(failure: BaseException) -> bool:
+    """Whether the reason is outside of the trial, so that it can be continued later."""
+    if isinstance(failure, OSError) and failure.errno in FULL_DISK:
+        return True
+    return isinstance(failure, StorageError | DamagedFileError) or not isinstance(
+        failure, Exception
+    )
 
 
 def _sentence(error: BaseException) -> str:
@@ -328,4 +432,5 @@ def _sentence(error: BaseException) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
     # Keras puts where it happened before what happened.
     told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
-    return told[0] if isinstance(error, SearchError) else f"{type(error).__name__}: {told[0]}"
+    ours = isinstance(error, SearchError | StorageError | DamagedFileError)
+    return told[0] if ours else f"{type(error).__name__}: {told[0]}"

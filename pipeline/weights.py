@@ -1,8 +1,7 @@
 """A model's weights and its optimizer's state, as arrays."""
 
-import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -24,31 +23,12 @@ class Weights:
     @classmethod
     def of(cls, model: keras.Model) -> "Weights":
         """Copy them from a model."""
-        optimizer = getattr(model, "optimizer", None)  # absent where a user's `fit` has its own
-        return cls(
-            tuple(np.array(value) for value in model.get_weights()),
-            tuple(np.array(variable.numpy()) for variable in optimizer.variables)
-            if optimizer
-            else (),
-        )
+        return cls(_copies(model.weights), _copies(_optimizer_variables(model)))
 
     @classmethod
-    def load(cls, path: Path) -> "Weights":
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            count = int(file["count"])
-            values = [file[str(index)] for index in range(len(file.files) - 1)]
-        return cls(tuple(values[:count]), tuple(values[count:]))
-
-    def save(self, path: Path) -> None:
-        """Write them to an `.npz` file at once: a reader sees all of it or none."""
-        temporary = path.with_name(f".{path.name}.tmp")
-        values = {str(index): value for index, value in enumerate(self.model + self.optimizer)}
-        with temporary.open("wb") as file:
-            np.savez(file, count=np.array(len(self.model)), **values)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    def all_of(cls, model: keras.Model) -> "Weights":
+        """Copy them from a model, and with them the states of its random generators."""
+        return cls(_copies(model.variables), _copies(_optimizer_variables(model)))
 
     def apply(self, model: keras.Model) -> None:
         """Give them to a built model, and to its optimizer.
@@ -56,8 +36,25 @@ class Weights:
         KerasTuner loads a promoted trial's weights into a model whose optimizer is not built yet,
         so that Keras skips the optimizer's state; it is built here first.
         """
-        model.set_weights(list(self.model))
+        self._assign(model.weights, model)
+
+    def apply_all(self, model: keras.Model) -> None:
+        """Give what `all_of` copied to a built model and to its optimizer."""
+        self._assign(model.variables, model)
+
+    def _assign(self, variables: Sequence[keras.Variable], model: keras.Model) -> None:
+        for variable, value in zip(variables, self.model, strict=True):
+            variable.assign(value)
         if self.optimizer:
             model.optimizer.build(model.trainable_variables)
             for variable, value in zip(model.optimizer.variables, self.optimizer, strict=True):
                 variable.assign(value)
+
+
+def _optimizer_variables(model: keras.Model) -> Sequence[keras.Variable]:
+    optimizer = getattr(model, "optimizer", None)  # absent where a user's `fit` has its own
+    return optimizer.variables if optimizer else ()
+
+
+def _copies(variables: Iterable[keras.Variable]) -> tuple[np.ndarray, ...]:
+    return tuple(np.array(keras.ops.convert_to_numpy(variable)) for variable in variables)

@@ -2,22 +2,17 @@
 
 import math
 import pickle
-from pathlib import Path
 
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 
+from pipeline import batches
+from pipeline.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.datasets import Dataset, wine
-from pipeline.trainer import (
-    DivergedError,
-    Execution,
-    ObjectiveNotFoundError,
-    Trainer,
-    TrainingResult,
-)
-from pipeline.weights import Weights
+from pipeline.results import TrainingResult
+from pipeline.trainer import Execution, Trainer
 
 VAL_LOSS = keras_tuner.Objective("val_loss", "min")
 
@@ -88,23 +83,27 @@ def test_reports_every_epoch_with_what_keras_reported(dataset):
     assert set(epochs[0]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert result.score == min(logs["val_loss"] for logs in epochs.values())
     assert result.metrics == epochs[result.best_epoch]
-    assert result.epochs_trained == 3
+    assert len(result.logs) == 3
 
 
 def test_result_equals_plain_keras(dataset):
-    result, _ = run(make_trainer(dataset), seed=5)
+    result, epochs = run(make_trainer(dataset), seed=5)
     keras.utils.set_random_seed(5)
     model = Small().build(keras_tuner.HyperParameters())
     validation = (dataset.validation.x, dataset.validation.y)
+    seen = []
     history = model.fit(
-        dataset.train.x,
-        dataset.train.y,
-        batch_size=32,
+        batches.shuffled(dataset.train, 32, seed=5, initial_epoch=0, epochs=3),
+        steps_per_epoch=batches.steps(dataset.train, 32),
         epochs=3,
+        shuffle=False,
         validation_data=validation,
+        validation_batch_size=32,
         verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append(logs))],
     )
     assert result.score == min(history.history["val_loss"])
+    assert list(epochs.values()) == seen
 
 
 def test_keeps_the_weights_of_the_best_epoch_not_of_the_last(dataset):
@@ -140,8 +139,8 @@ def test_continuing_from_weights_keeps_the_optimizers_state(dataset, tmp_path):
     trainer = make_trainer(dataset, NoDropout(), batch_size=1000)  # one step: no shuffling
     whole, _ = run(trainer, epochs=4)
     first, _ = run(trainer, epochs=2)
-    first.weights.save(tmp_path / "weights.npz")
-    weights = Weights.load(tmp_path / "weights.npz")
+    first.save(tmp_path / "weights.npz", seed=1)
+    weights = TrainingResult.load(tmp_path / "weights.npz").weights
     rest, epochs = run(trainer, epochs=4, initial_epoch=2, weights=weights, seed=77)
     assert sorted(epochs) == [2, 3]
     assert rest.best_epoch == whole.best_epoch == 3
@@ -178,7 +177,7 @@ def test_callbacks_are_built_afresh_for_every_execution(dataset):
     again, _ = run(trainer, epochs=5)
     assert len(made) == 2
     assert made[0] is not made[1]
-    assert first.epochs_trained == again.epochs_trained == 2
+    assert len(first.logs) == len(again.logs) == 2
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -354,16 +353,3 @@ def test_execution_and_result_are_picklable(dataset):
     copied = pickle.loads(pickle.dumps(execution))
     assert_same(pickle.loads(pickle.dumps(result)), result)
     assert copied.seed == 1
-
-
-def test_a_weights_file_is_whole_or_absent(tmp_path: Path, monkeypatch):
-    weights = Weights((np.ones(3),), (np.zeros(2),))
-    weights.save(tmp_path / "weights.npz")
-
-    def fail(*args, **kwargs):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(OSError, match="disk full"):
-        Weights((np.zeros(3),), ()).save(tmp_path / "weights.npz")
-    np.testing.assert_array_equal(Weights.load(tmp_path / "weights.npz").model[0], np.ones(3))

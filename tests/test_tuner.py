@@ -19,6 +19,7 @@ from pipeline.callbacks import (
 from pipeline.datasets import wine
 from pipeline.strategies import Hyperband, RandomSearch
 from pipeline.trainer import Trainer
+from pipeline.trial_files import TrialFiles
 from pipeline.tuner import SearchError, Tuner
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
@@ -74,6 +75,7 @@ def make_tuner(
     executions=1,
     attempts=1,
     max_failed_trials=3,
+    keep_best=5,
 ):
     objective = keras_tuner.Objective("val_loss", "min")
     space = keras_tuner.HyperParameters()
@@ -93,6 +95,7 @@ def make_tuner(
         epochs=epochs,
         callbacks=[recorder],
         max_failed_trials=max_failed_trials,
+        files=TrialFiles(tmp_path / "search", keep_best, "min"),
     )
     return tuner, recorder
 
@@ -204,7 +207,7 @@ def test_executions_are_told_apart_and_averaged(tmp_path):
     assert best[0] != best[1]
     assert end.score == pytest.approx(sum(best) / 2)
     assert end.epochs_trained == 4
-    assert tuner.weights_path(end.trial, 1).exists()
+    assert tuner._files.weights(end.trial, 1).exists()
 
 
 def test_epochs_is_a_hyperparameter_where_it_is_declared(tmp_path):

@@ -95,7 +95,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             promoted = self._promoted(round_number)
             if len(current) < len(promoted):
                 return self._answer(self._continued(promoted[len(current)], round_number))
-        if any(self.trials[trial].status not in ("COMPLETED", "FAILED") for trial in current):
+        if any(map(self._is_running, current)):
             return self._answer(None)
         if round_number + 1 < self._get_num_rounds(bracket):
             promoted = self._promoted(round_number + 1)
@@ -105,6 +105,23 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             return self._answer(None)
         following = (bracket or self._get_num_brackets()) - 1
         return self._answer(self._fresh_values(following, []))
+
+    def needed_trials(self) -> set[str]:
+        """Return the trials that run, those that they continue, and those that may be promoted."""
+        bracket, current = self._current_bracket, self._rounds[-1]
+        following = len(self._rounds)
+        needed = super().needed_trials()
+        running = [self.trials[trial].hyperparameters.values for trial in needed]
+        needed |= {values["tuner/trial_id"] for values in running if "tuner/trial_id" in values}
+        if following > 1:
+            needed |= {trial.trial_id for trial in self._promoted(following - 1)[len(current) :]}
+        if following < self._get_num_rounds(bracket):
+            # Until a round has ended, the best that it has are the only ones that may go on.
+            size = max(len(self._rounds[0]), self._get_size(bracket, 0))
+            completed = [self.trials[trial] for trial in current if self._is_completed(trial)]
+            places = self._places(bracket, following, size)
+            needed |= {trial.trial_id for trial in self._ranked(completed)[:places]}
+        return needed
 
     def _start(self, trial: Any) -> None:
         """Enter a trial among the others, and in the round that its values name."""
@@ -161,11 +178,17 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
 
     def _promoted(self, round_number: int) -> list[Any]:
         """Return the trials of the round before that go on into a round, best first."""
-        before = [self.trials[trial] for trial in self._rounds[round_number - 1]]
-        completed = [trial for trial in before if trial.status == "COMPLETED"]
+        before = self._rounds[round_number - 1]
+        completed = [self.trials[trial] for trial in before if self._is_completed(trial)]
         started = len(self._rounds[0])
         places = self._places(self._current_bracket, round_number, started)
         return self._ranked(completed)[:places]
+
+    def _is_completed(self, trial: str) -> bool:
+        return bool(self.trials[trial].status == "COMPLETED")
+
+    def _is_running(self, trial: str) -> bool:
+        return self.trials[trial].status not in ("COMPLETED", "FAILED")
 
     def _places(self, bracket: int, round_number: int, started: int) -> int:
         """Return how many trials a round takes of those that the bracket started with."""

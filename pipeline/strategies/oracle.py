@@ -101,6 +101,10 @@ class Oracle(keras_tuner.Oracle):
         for restored in trials:
             self._restore(restored)
 
+    def needed_trials(self) -> set[str]:
+        """Return the trials whose files may still be read: those that run or are tried again."""
+        return {trial.trial_id for trial in self.ongoing_trials.values()} | {*self._retry_queue}
+
     def declared_by(self, trial_id: str) -> list[dict[str, Any]]:
         """Return the hyperparameters that the space did not have before a trial.
 

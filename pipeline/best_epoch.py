@@ -1,0 +1,181 @@
+"""The Keras callback that reports a training's epochs, and keeps the best one's weights."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from pipeline.checkpoint import Checkpoint, TrainingState, callback_state, restore_callback
+from pipeline.results import TrainingResult
+from pipeline.weights import Weights
+
+EpochListener = Callable[[int, Mapping[str, float]], None]
+
+
+class DivergedError(ArithmeticError):
+    """The objective was not a finite number at any epoch."""
+
+
+class ObjectiveNotFoundError(keras_tuner.errors.FatalValueError):
+    """The objective is not among the metrics that the model reports."""
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Reports every epoch and keeps the weights of the best one, in memory.
+
+    It must be the last of a training's callbacks: then it sees what the others made of an epoch.
+
+    Args:
+        objective: The metric whose best epoch counts.
+        on_epoch_end: Told of every epoch.
+        should_stop: Asked at the end of every epoch; if it says so, the training ends there.
+        objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
+            `fit` may return it at the end instead.
+    """
+
+    def __init__(
+        self,
+        objective: keras_tuner.Objective,
+        on_epoch_end: EpochListener,
+        should_stop: Callable[[], bool],
+        *,
+        objective_in_logs: bool,
+    ) -> None:
+        super().__init__()
+        self._objective = objective
+        self._on_epoch_end = on_epoch_end
+        self._should_stop = should_stop
+        self._objective_in_logs = objective_in_logs
+        self._logs: dict[int, dict[str, float]] = {}
+        self._best_epoch: int | None = None
+        self._weights: Weights | None = None
+        self._returned: Mapping[str, float] | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._others: Sequence[keras.callbacks.Callback] = ()
+        self._restored: TrainingState | None = None
+
+    def keep(self, checkpoint: Checkpoint, others: Sequence[keras.callbacks.Callback]) -> None:
+        """Keep the training's state in a file from now on, that of other callbacks included."""
+        self._checkpoint, self._others = checkpoint, others
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from a state, as if this callback had seen its epochs; they are reported."""
+        self._restored = state
+        self._best_epoch, self._weights = state.best_epoch, state.best
+        for epoch, logs in state.logs.items():
+            self._logs[epoch] = dict(logs)
+            self._on_epoch_end(epoch, logs)
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Give the other callbacks what they had learnt before the training was interrupted."""
+        if self._restored is not None:  # the callbacks before this one have just forgotten it
+            for callback, state in zip(self._others, self._restored.callbacks, strict=True):
+                restore_callback(callback, state)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Report the epoch, keep what has to be kept, and stop if that is wanted."""
+        self._see(epoch, logs)
+        stop = self._should_stop()
+        if self._checkpoint is not None and (stop or self._checkpoint.due):
+            self._save(self._checkpoint)
+        if stop:
+            raise KeyboardInterrupt
+
+    def _see(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self._logs[epoch] = values
+        self._on_epoch_end(epoch, values)
+        if self._objective_in_logs:
+            _check_objective(values, self._objective)
+        score = values.get(self._objective.name, math.nan)
+        if math.isfinite(score) and self._is_best(score):
+            self._best_epoch, self._weights = epoch, Weights.of(self.model)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        """Write the training's state, unless a callback has some that cannot be written."""
+        states = [callback_state(callback) for callback in self._others]
+        if None in states:
+            return
+        checkpoint.save(
+            TrainingState(
+                logs=self._logs,
+                best_epoch=self._best_epoch,
+                best=self._weights,
+                current=Weights.all_of(self.model),
+                callbacks=[state for state in states if state is not None],
+                stopped=bool(self.model.stop_training),
+            )
+        )
+
+    def objective_check(self) -> keras.callbacks.Callback:
+        """Return a callback that ends the training like this one if the objective is missing."""
+
+        def on_epoch_end(epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            if self._objective_in_logs and self._objective.name not in (logs or {}):
+                self._see(epoch, logs)
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+    def take(self, returned: Any, model: keras.Model) -> None:
+        """Take what `fit` returned where the epochs did not tell it."""
+        if isinstance(returned, keras.callbacks.History):
+            if self._logs:
+                _check_objective(next(iter(self._logs.values())), self._objective)
+                return
+            self.set_model(model)
+            for index, epoch in enumerate(returned.epoch):
+                logs = {name: values[index] for name, values in returned.history.items()}
+                _check_objective(logs, self._objective)
+                self._see(epoch, logs)
+            return
+        if isinstance(returned, float | int | np.number):
+            returned = {self._objective.name: returned}
+        if not isinstance(returned, Mapping):
+            raise keras_tuner.errors.FatalTypeError(
+                "the hypermodel's fit() must return a History, a dictionary of metrics or the "
+                f"objective as a number; received {returned!r} of type {type(returned).__name__}"
+            )
+        values = {name: float(value) for name, value in returned.items()}
+        _check_objective(values, self._objective)
+        self._returned = values
+        if self._weights is None or not self._logs:
+            self._weights = Weights.of(model)
+
+    def result(self, initial_epoch: int) -> TrainingResult:
+        """Return the best epoch's result."""
+        if self._returned is not None:
+            metrics = self._returned
+        elif self._best_epoch is not None:
+            metrics = self._logs[self._best_epoch]
+        else:
+            metrics = {}
+        score = metrics.get(self._objective.name, math.nan)
+        if not math.isfinite(score) or self._weights is None:
+            raise DivergedError(self._divergence(initial_epoch))
+        return TrainingResult(score, self._best_epoch, metrics, self._weights, self._logs)
+
+    def _is_best(self, score: float) -> bool:
+        if self._best_epoch is None:
+            return True
+        best = self._logs[self._best_epoch][self._objective.name]
+        return bool(self._objective.better_than(score, best))
+
+    def _divergence(self, initial_epoch: int) -> str:
+        name = self._objective.name
+        if self._returned is not None:
+            return f"{name} is not a finite number: {self._returned[name]}"
+        if not self._logs:
+            return f"no epoch was trained from epoch {initial_epoch} on, so {name} has no value"
+        values = ", ".join(f"{logs[name]}" for logs in list(self._logs.values())[:3])
+        return f"{name} was not a finite number at any of {len(self._logs)} epochs ({values})"
+
+
+def _check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
+    if objective.name not in values:
+        raise ObjectiveNotFoundError(
+            f"objective.name={objective.name} is not reported by the model; "
+            f"allowed: {', '.join(sorted(values)) or 'nothing, as no metric is reported'}"
+        )
