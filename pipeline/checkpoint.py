@@ -1,5 +1,6 @@
 """The state of a training in a file, from which another process continues it."""
 
+import importlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,7 +112,9 @@ class Checkpoint:
 def callback_state(callback: keras.callbacks.Callback) -> CallbackState | None:
     """Return what a callback has learnt during a training, as plain values.
 
-    Its model and its functions are left out: they are made anew with the callback.
+    Its model is left out, and so are functions without a name to import them by: they are made
+    anew with the callback. Those with a name are state: Keras's callbacks choose at the first
+    epoch how to compare.
 
     Args:
         callback: Any Keras callback.
@@ -122,7 +125,7 @@ def callback_state(callback: keras.callbacks.Callback) -> CallbackState | None:
     attributes = {
         name: value
         for name, value in vars(callback).items()
-        if name not in ("_model", "params") and not callable(value)
+        if name not in ("_model", "params") and (not callable(value) or _is_importable(value))
     }
     return attributes if all(map(_is_plain, attributes.values())) else None
 
@@ -139,7 +142,15 @@ def _is_plain(value: Any) -> bool:
         return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
     if isinstance(value, np.ndarray):
         return bool(value.dtype != object)
+    if callable(value):
+        return _is_importable(value)
     return value is None or isinstance(value, bool | int | float | str | np.generic)
+
+
+def _is_importable(value: Any) -> bool:
+    module = importlib.import_module(getattr(value, "__module__", None) or "builtins")
+    name = getattr(value, "__name__", None)
+    return name is not None and getattr(module, name, None) is value
 
 
 def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -151,6 +162,8 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.asarray(value))
         return {"array": len(arrays) - 1}
+    if callable(value):
+        return {"function": [value.__module__, value.__name__]}
     return value
 
 
@@ -161,6 +174,8 @@ def _decoded(value: Any, arrays: Sequence[np.ndarray]) -> Any:
     ((kind, content),) = value.items()
     if kind == "array":
         return arrays[content][()]  # a number again, if it was one
+    if kind == "function":
+        return getattr(importlib.import_module(content[0]), content[1])
     if kind == "dict":
         return {name: _decoded(item, arrays) for name, item in content.items()}
     items = [_decoded(item, arrays) for item in content]

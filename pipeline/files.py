@@ -101,7 +101,8 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
         DamagedFileError: The file is missing, cut off, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = [file[str(index)] for index in range(len(file.files) - 1)]
             head: dict[str, Any] = json.loads(file[_HEAD].tobytes())
     except _UNREADABLE as error:

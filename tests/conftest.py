@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,16 @@ def store(empty_store, tmp_path) -> str:
     """The address of an empty store of this test."""
     shutil.copyfile(empty_store, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A folder on a disk of its own with room for 256 kilobytes."""
+    if os.geteuid() != 0 and "CI" not in os.environ:
+        pytest.skip("only root can mount a disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

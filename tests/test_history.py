@@ -1,5 +1,6 @@
 """The journal: what is written is what is read, whatever kills the writer."""
 
+import dataclasses
 import json
 import math
 import os
@@ -10,8 +11,10 @@ import pytest
 from records import epoch_end, search_begin, trial_begin, trial_end, write
 
 from pipeline.callbacks import EvaluationEnd, SearchEnd, Status
+from pipeline.files import StorageError
 from pipeline.history import (
     FILE_NAME,
+    Journal,
     JournalError,
     decode,
     encode,
@@ -89,11 +92,105 @@ def test_follow_goes_on_where_it_stopped(tmp_path):
     assert [record for _, record in follow(tmp_path, offset)] == list(RECORDS[2:4])
 
 
-def test_a_repeated_attempt_starts_over():
-    """A trial that was running when its process died runs again under the same attempt."""
-    history = fold([*RECORDS[:3], search_begin(), trial_begin(), epoch_end(epoch=0)])
-    assert len(history.attempts) == 1
-    assert len(history.attempts[0].epochs) == 1
+def told_again(*epochs):
+    """Return the epochs of an attempt whose process died after two, when these are told."""
+    records = [*RECORDS[:4], search_begin(), trial_begin(), *epochs]
+    (attempt,) = fold(records).attempts
+    return [(epoch.epoch, epoch.logs, epoch.time) for epoch in attempt.epochs]
+
+
+def test_a_continued_attempt_keeps_its_epochs():
+    """A trial that was running when its process died goes on under the same attempt."""
+    known = [(e.epoch, e.logs, e.time) for e in RECORDS[2:4]]
+    assert told_again() == known
+    again = dataclasses.replace(RECORDS[2], time=99.0)
+    assert told_again(again) == known  # the same again, later
+    assert told_again(again, epoch_end(epoch=2)) == [*known, (2, {"val_loss": 0.5}, 3.0)]
+
+
+def test_other_epochs_make_those_behind_them_void():
+    assert told_again(epoch_end(epoch=0, val_loss=9.0)) == [(0, {"val_loss": 9.0}, 3.0)]
+
+
+def deaths_of(*lives):
+    """Return the deaths of an attempt; each life ends without an end, after so many epochs."""
+    records = [search_begin()]
+    for epochs in lives:
+        records += [trial_begin(), *(epoch_end(epoch=epoch) for epoch in range(epochs))]
+    (attempt,) = fold(records).attempts
+    return attempt.deaths
+
+
+@pytest.mark.parametrize(
+    ("lives", "deaths"),
+    [
+        ([0], 1),
+        ([0, 0, 0], 3),
+        ([2], 1),
+        ([2, 2, 2], 3),
+        ([2, 1], 2),
+        ([2, 3], 1),  # it got further: the death before proves nothing
+        ([0, 0, 1], 1),
+        ([2, 3, 3, 0], 3),
+    ],
+)
+def test_deaths_are_counted_until_it_gets_further(lives, deaths):
+    assert deaths_of(*lives) == deaths
+
+
+def test_an_orderly_interruption_is_no_death():
+    interrupted = trial_end(status=Status.INTERRUPTED, final=False)
+    (attempt,) = fold([search_begin(), trial_begin(), interrupted]).attempts
+    assert attempt.deaths == 0
+    records = [search_begin(), trial_begin(), interrupted, search_begin(), trial_begin()]
+    (attempt,) = fold(records).attempts
+    assert attempt.deaths == 1
+    (attempt,) = fold([*records, trial_end()]).attempts
+    assert attempt.deaths == 0
+
+
+def test_the_time_of_all_its_processes():
+    lives = [
+        *(
+            dataclasses.replace(trial_begin(), time=10.0),
+            dataclasses.replace(epoch_end(), time=13.0),
+        ),
+        *(
+            dataclasses.replace(trial_begin(), time=100.0),
+            dataclasses.replace(epoch_end(), time=101.0),
+        ),
+    ]
+    lives = [*lives, dataclasses.replace(trial_begin(), time=200.0)]
+    (attempt,) = fold([search_begin(), *lives]).attempts
+    assert attempt.seconds == 4.0
+
+
+def test_what_was_never_begun_cannot_end():
+    for record in (epoch_end(), trial_end()):
+        with pytest.raises(JournalError, match="tells of trial 0000 before it tells that it began"):
+            fold([search_begin(), record])
+
+
+def test_a_test_belongs_to_its_end():
+    """A finished search that is extended is not finished until its new best model is tested."""
+    assert not fold([*RECORDS, search_begin(), RECORDS[5]]).finished
+
+
+def fill(journal):
+    for epoch in range(10_000):
+        journal.on_epoch_end(epoch_end(epoch=epoch))
+
+
+def test_a_full_disk_leaves_whole_lines(full_disk):
+    journal = Journal(full_disk)
+    journal.on_search_begin(search_begin())
+    journal.on_trial_begin(trial_begin())
+    for _ in range(2):
+        with pytest.raises(StorageError, match=r"journal\.jsonl cannot be written: No space left"):
+            fill(journal)
+        assert (full_disk / FILE_NAME).read_bytes().endswith(b"\n")
+    journal.close()
+    assert 100 < len(read(full_disk).attempts[0].epochs) < 10_000
 
 
 def test_a_search_continues_after_its_interruption():

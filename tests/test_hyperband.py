@@ -127,3 +127,25 @@ def test_a_round_waits_for_the_one_before():
     end(oracle, asked[8], 0.1)
     promoted = oracle.create_trial("free").hyperparameters.values
     assert promoted["tuner/trial_id"] == asked[8].trial_id
+
+
+@pytest.mark.parametrize("failing", [0, 3])
+@pytest.mark.parametrize("configurations", [5, 1000])
+def test_what_is_promoted_was_needed_all_the_time(configurations, failing):
+    """A trial's weights may be deleted as soon as it is not needed; a promotion loads them."""
+    budget = {"max_epochs": 9, "hyperband_iterations": 2}
+    oracle = make(Hyperband, space_of(choice(configurations)), seed=2, **budget)
+    deleted, most = set(), 0
+    for number_, score in zip(itertools.count(), itertools.cycle([3.0, 1.0, 2.0, 5.0, 4.0])):
+        trial = oracle.create_trial("tuner")
+        if trial.status == "STOPPED":
+            break
+        parent = trial.hyperparameters.values.get("tuner/trial_id")
+        assert {trial.trial_id, parent} - {None} <= oracle.needed_trials()
+        assert parent not in deleted
+        end(oracle, trial, None if failing and number_ % failing == 1 else score)
+        deleted |= set(oracle.trials) - oracle.needed_trials()
+        most = max(most, len(oracle.needed_trials()))
+    assert number_ > 30
+    assert most <= 9  # of the 17 trials of a bracket, those that may be promoted, and their parents
+    assert oracle.needed_trials() == set()

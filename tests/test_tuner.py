@@ -17,10 +17,11 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.datasets import wine
-from pipeline.strategies import Hyperband, RandomSearch
+from pipeline.files import StorageError
+from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
-from pipeline.tuner import SearchError, Tuner
+from pipeline.tuner import Earlier, SearchError, Tuner
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 
@@ -76,6 +77,7 @@ def make_tuner(
     attempts=1,
     max_failed_trials=3,
     keep_best=5,
+    **arguments,
 ):
     objective = keras_tuner.Objective("val_loss", "min")
     space = keras_tuner.HyperParameters()
@@ -96,6 +98,7 @@ def make_tuner(
         callbacks=[recorder],
         max_failed_trials=max_failed_trials,
         files=TrialFiles(tmp_path / "search", keep_best, "min"),
+        **arguments,
     )
     return tuner, recorder
 
@@ -278,6 +281,146 @@ def test_what_a_fit_declares_is_told(tmp_path):
     assert [item["class_name"] for item in first.declared] == ["Boolean"]
     assert (second.declared, second.declared_values) == ([], {})
     assert "shuffle" in recorder.of(TrialBegin)[1].hyperparameters
+
+
+class Dead(BaseException):
+    """What a process that is killed does not live to see."""
+
+
+def running(recorder):
+    """Return the trial that a process died in, as its journal tells of it."""
+    (begin,) = recorder.of(TrialBegin)
+    return [RestoredTrial(begin.trial, begin.hyperparameters, "RUNNING")]
+
+
+@pytest.mark.parametrize("finished", [0, 1, 3])
+def test_a_finished_execution_is_not_trained_again(finished, tmp_path):
+    """KerasTuner issue 702: after a crash all executions of a trial start again."""
+
+    def dying(hp, call):
+        if call > finished:
+            raise Dead
+        return hp.get("units") + call / 10
+
+    tuner, begun = make_tuner(tmp_path, Scored(dying), executions=4)
+    with pytest.raises(Dead):
+        tuner.search()
+    rest = Scored(lambda hp, call: hp.get("units") + (call + finished) / 10)
+    tuner, recorder = make_tuner(tmp_path, rest, executions=4)
+    tuner.oracle.restore(running(begun))
+    tuner.search()
+    assert rest.calls == 4 * 4 - finished
+    end = recorder.of(TrialEnd)[0]
+    units = recorder.of(TrialBegin)[0].hyperparameters["units"]
+    assert end.score == pytest.approx(units + (0.1 + 0.2 + 0.3 + 0.4) / 4)
+
+
+def test_an_execution_that_was_trained_before_tells_its_epochs(tmp_path):
+    class Dying(Trained):
+        def build(self, hp):
+            if (tmp_path / "search" / "trials" / "0000" / "weights-0.npz").exists():
+                raise Dead
+            return super().build(hp)
+
+    tuner, first = make_tuner(tmp_path, Dying(), executions=2)
+    with pytest.raises(Dead):
+        tuner.search()
+    tuner, second = make_tuner(tmp_path, Trained(), executions=2)
+    tuner.oracle.restore(running(first))
+    tuner.search()
+    told = [(e.execution, e.epoch, e.logs) for e in second.of(EpochEnd)[:4]]
+    assert [place[:2] for place in told] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert told[:2] == [(e.execution, e.epoch, e.logs) for e in first.of(EpochEnd)]
+    assert second.of(TrialEnd)[0].epochs_trained == 4
+
+
+def test_only_the_best_keep_their_weights(tmp_path):
+    """KerasTuner issues 172, 288 and 481: checkpoints of lost trials fill the disk."""
+    tuner, recorder = make_tuner(tmp_path, Trained(), keep_best=2, epochs=1)
+    tuner.search()
+    scores = {end.trial: end.score for end in recorder.of(TrialEnd)}
+    kept = {path.parent.name for path in tmp_path.rglob("weights-0.npz")}
+    assert kept == set(sorted(scores, key=scores.get)[:2])
+
+
+def test_the_time_is_over(tmp_path):
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0), max_seconds=1e-6)
+    tuner.search()
+    assert len(recorder.of(TrialEnd)) == 1
+    (end,) = recorder.of(SearchEnd)
+    assert (end.status, end.out_of_time) == (Status.COMPLETED, True)
+    assert end.message == "max_seconds=1e-06 are over"
+    earlier = Earlier(elapsed=5.0)
+    tuner, recorder = make_tuner(
+        tmp_path, Scored(lambda hp, call: 1.0), max_seconds=4.0, earlier=earlier
+    )
+    with pytest.raises(SearchError, match="none of 0 trials"):
+        tuner.search()
+
+
+def test_the_time_before_counts_for_the_attempt_that_is_continued(tmp_path):
+    earlier = Earlier(seconds={"0000": 100.0})
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0), earlier=earlier)
+    tuner.search()
+    first, second = recorder.of(TrialEnd)[:2]
+    assert 100 < first.duration_seconds < 110
+    assert second.duration_seconds < 10
+
+
+def test_stops_between_trials(tmp_path):
+    asked = iter([False, False, True])
+    tuner, recorder = make_tuner(
+        tmp_path, Scored(lambda hp, call: 1.0), should_stop=lambda: next(asked)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search()
+    assert [end.status for end in recorder.of(TrialEnd)] == [Status.COMPLETED] * 2
+    assert recorder.of(SearchEnd)[0].status is Status.INTERRUPTED
+
+
+def test_stops_at_an_epochs_end(tmp_path):
+    stop = False
+    tuner, recorder = make_tuner(tmp_path, Trained(), epochs=5, should_stop=lambda: stop)
+
+    def on_epoch_end(record):
+        nonlocal stop
+        stop = record.epoch == 2
+
+    recorder.on_epoch_end = on_epoch_end
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search()
+    (end,) = recorder.of(TrialEnd)
+    assert (end.status, end.final, end.epochs_trained) == (Status.INTERRUPTED, False, 3)
+
+
+def test_a_full_disk_is_not_the_trials_fault(tmp_path, full_disk):
+    class Large(Trained):
+        def build(self, hp):
+            made = keras.Sequential([keras.Input((13,)), keras.layers.Dense(10_000)])
+            made.add(keras.layers.Dense(3, activation="softmax"))
+            made.compile("adam", "sparse_categorical_crossentropy")
+            return made
+
+    tuner, recorder = make_tuner(full_disk, Large(), epochs=1)
+    with pytest.raises(StorageError, match=r"weights-0\.npz cannot be written: No space left"):
+        tuner.search()
+    (end,), (search_end,) = recorder.of(TrialEnd), recorder.of(SearchEnd)
+    assert (end.status, end.final) == (Status.INTERRUPTED, False)
+    assert search_end.status is Status.INTERRUPTED
+    assert "No space left on device" in search_end.message
+
+
+def test_failures_in_a_row_count_over_interruptions(tmp_path):
+    def score(hp, call):
+        raise RuntimeError("broken")
+
+    tuner, _ = make_tuner(tmp_path, Scored(score), max_failed_trials=3)
+    with pytest.raises(SearchError, match="3 trials in a row failed"):
+        tuner.search()
+    tuner, recorder = make_tuner(tmp_path, Scored(score), oracle=tuner.oracle, max_failed_trials=4)
+    with pytest.raises(SearchError, match=r"4 trials in a row failed.*RuntimeError: broken"):
+        tuner.search()
+    assert len(recorder.of(TrialEnd)) == 1
 
 
 def test_runs_keras_tuners_own_oracles(tmp_path):

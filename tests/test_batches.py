@@ -1,0 +1,52 @@
+"""The order of the examples: all of them in every epoch, decided by seed and epoch."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipeline import batches
+from pipeline.datasets import Split
+
+COUNT = 10
+SPLIT = Split(np.arange(COUNT, dtype=np.float64).reshape(-1, 1), np.arange(COUNT))
+
+
+def epochs_of(split=SPLIT, batch_size=4, *, seed=1, initial_epoch=0, epochs=3):
+    """Return the targets of each epoch, in order."""
+    dataset = batches.shuffled(
+        split, batch_size, seed=seed, initial_epoch=initial_epoch, epochs=epochs
+    )
+    steps = batches.steps(split, batch_size)
+    targets = [y.numpy().tolist() for _, y in dataset]
+    assert len(targets) == steps * (epochs - initial_epoch)
+    groups = [targets[i : i + steps] for i in range(0, len(targets), steps)]
+    return [list(itertools.chain(*group)) for group in groups]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 5, 10, 99])
+def test_every_epoch_has_every_example_once(batch_size):
+    every = epochs_of(batch_size=batch_size)
+    assert [sorted(epoch) for epoch in every] == [list(range(COUNT))] * 3
+    assert len({tuple(epoch) for epoch in every}) == 3
+
+
+def test_the_order_is_the_seeds_and_the_epochs():
+    whole = epochs_of()
+    assert epochs_of() == whole
+    assert epochs_of(initial_epoch=2) == whole[2:]
+    assert epochs_of(seed=2) != whole
+    assert epochs_of(batch_size=3) == whole
+
+
+def test_inputs_and_targets_stay_together_and_floats_have_keras_precision():
+    x, y = next(iter(batches.shuffled(SPLIT, 4, seed=1, initial_epoch=0, epochs=1)))
+    assert x.numpy()[:, 0].tolist() == y.numpy().tolist()
+    assert x.dtype.name == "float32"
+    assert y.dtype.name == "int64"
+
+
+def test_tables_with_text():
+    split = Split({"a": SPLIT.x, "city": np.array(list("abcdefghij"), object)}, SPLIT.y)
+    x, y = next(iter(batches.shuffled(split, 10, seed=1, initial_epoch=0, epochs=1)))
+    assert [text.decode() for text in x["city"].numpy()] == ["abcdefghij"[i] for i in y.numpy()]
