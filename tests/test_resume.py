@@ -1,0 +1,322 @@
+"""The same command continues a search, extends a finished one, and refuses what it cannot read."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from commands import Command, alone, finish, start
+from mlflow import MlflowClient
+
+from pipeline.callbacks import Status
+from pipeline.history import FILE_NAME, History, read
+
+WINE = "dataset=wine training.epochs=3"
+MINE = """
+import os
+import signal
+
+import keras
+
+
+class Once(keras.callbacks.Callback):
+    '''Sends this process a signal, as a person would, when an epoch of a trial ends.'''
+
+    def __init__(self, number, call, times=1, file="calls"):
+        super().__init__()
+        self.number, self.call, self.times, self.file = number, call, times, file
+
+    def on_epoch_end(self, epoch, logs=None):
+        with open(self.file, "a") as file:
+            file.write(".")
+        if os.path.getsize(self.file) == self.call:
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
+
+
+def build(hp):
+    units = hp.Int("units", 1, 64)
+    if os.path.exists(f"fatal-{units}"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    inputs = keras.Input((13,))
+    outputs = keras.layers.Dense(3, "softmax")(keras.layers.Dense(units)(inputs / 100))
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    command = Command(tmp_path, monkeypatch, capfd)
+    (tmp_path / "mine.py").write_text(MINE)
+    yield command
+    command.close()
+
+
+def searches(folder: Path) -> list[History]:
+    """Return the searches of a folder, oldest first."""
+    found = [read(path.parent) for path in folder.glob(f"outputs/searches/*/{FILE_NAME}")]
+    return sorted(found, key=lambda history: history.attempts[0].begin.time)
+
+
+def told(history: History) -> list[tuple]:
+    """Return all that a journal tells of its trials but the time."""
+    return [
+        (
+            attempt.begin.trial,
+            attempt.begin.attempt,
+            attempt.hyperparameters,
+            attempt.begin.lineage,
+            [(epoch.execution, epoch.epoch, epoch.logs) for epoch in attempt.epochs],
+            attempt.end and (attempt.end.status, attempt.end.score, attempt.end.best_epoch),
+            attempt.end and (attempt.end.metrics, attempt.end.epochs_trained),
+        )
+        for attempt in history.attempts
+    ]
+
+
+def runs(folder: Path) -> list:
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def signals(number: int, call: int, times: int = 1) -> str:
+    """Return what makes an epoch of the search send a signal."""
+    once = f"{{_target_: mine.Once, number: {number}, call: {call}, times: {times}}}"
+    return f"'+callbacks.once={once}'"
+
+
+class TestInterrupted:
+    LINE = f"{WINE} strategy.max_trials=3 seed=3"
+
+    @pytest.fixture
+    def whole(self, command, tmp_path, store):
+        (tmp_path / "calls").write_text("." * 1000)
+        line = f"{self.LINE} {signals(signal.SIGINT, 5)}"
+        assert command(line).code == 0
+        (tmp_path / "calls").unlink()
+        (history,) = searches(tmp_path)
+        return history, f"{line} storage=other"
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_epoch_ends_and_the_rest_follows(self, number, whole, command, tmp_path):
+        history, line = whole
+        line = line.replace("number: 2", f"number: {int(number)}")
+        ended = command(line)
+        assert ended.code == 130
+        assert ended.err == "error: interrupted; the same command continues this search\n"
+        (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
+        begun = read(journal.parent)
+        assert [len(attempt.epochs) for attempt in begun.attempts] == [3, 2]
+        assert begun.attempts[1].end.status is Status.INTERRUPTED
+        assert {run.info.status for run in runs(tmp_path)} == {"FINISHED", "KILLED"}
+
+        ended = command(line)
+        assert (ended.code, ended.err) == (0, "")
+        assert "at trial 0001, of which 2 epochs are known" in ended.out
+        assert told(read(journal.parent)) == told(history)
+        found = runs(tmp_path)
+        assert {run.info.status for run in found} == {"FINISHED"}
+        assert len(found) == 2 * 4
+
+    def test_a_second_signal_ends_at_once(self, whole, command, tmp_path):
+        history, line = whole
+        line = line.replace("times: 1", "times: 2")
+        ended = command(line)
+        assert ended.code == 130
+        assert ended.err == "error: interrupted; the same command continues this search\n"
+        (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
+        assert [len(attempt.epochs) for attempt in read(journal.parent).attempts] == [3, 1]
+        assert command(line).code == 0
+        assert told(read(journal.parent)) == told(history)
+        assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+
+
+GROWING = {
+    "random": ("strategy.max_trials=2", "strategy.max_trials=4"),
+    "bayesian": ("strategy.max_trials=3", "strategy.max_trials=4"),
+    "hyperband": ("", "strategy.hyperband_iterations=2"),
+}
+
+
+@pytest.mark.parametrize("strategy", GROWING)
+def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
+    small, large = GROWING[strategy]
+    line = f"dataset=wine strategy={strategy} training.epochs=2"
+    line += " +strategy.num_initial_points=2" if strategy == "bayesian" else ""
+    assert command(f"{line} {small}").code == 0
+    (before,) = searches(tmp_path)
+    extended = command(f"{line} {large}")
+    assert (extended.code, extended.err) == (0, "")
+    assert f"Continuing {before.begin.search} at trial" in extended.out
+    (after,) = searches(tmp_path)
+    assert told(after)[: len(before.attempts)] == told(before)
+    assert len(after.attempts) > len(before.attempts)
+    assert after.finished
+    assert command(f"{line} {large} storage=whole").code == 0
+    (journal,) = (tmp_path / "whole").glob(f"*/{FILE_NAME}")
+    assert told(read(journal.parent)) == told(after)
+
+
+def test_a_grid_is_extended(command, tmp_path, store):
+    line = (
+        f"{WINE} strategy=grid training.epochs=1 'hyperparameters.units=[8,16]' "
+        "hyperparameters.layers=1 hyperparameters.dropout=0.1 hyperparameters.activation=relu "
+        "'hyperparameters.learning_rate=[0.1,0.01]'"
+    )
+    assert command(f"{line} strategy.max_trials=2").code == 0
+    assert command(f"{line} strategy.max_trials=null").code == 0
+    (history,) = searches(tmp_path)
+    assert len(history.attempts) == 4
+    assert command(f"{line} strategy.max_trials=9").code == 0  # there is nothing more to try
+    assert len(searches(tmp_path)) == 2
+
+
+def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store):
+    line = f"{WINE} strategy.max_trials=3"
+    ended = command(f"{line} max_seconds=0.01")
+    assert (ended.code, ended.err) == (0, "")
+    assert "max_seconds=0.01 are over" in ended.out
+    assert command(f"{line} max_seconds=null").code == 0
+    (history,) = searches(tmp_path)
+    assert len(history.attempts) == 3
+    assert command(f"{line} max_seconds=1000").code == 0  # it had not run out of time
+    assert len(searches(tmp_path)) == 2
+
+
+def test_what_is_finished_is_not_repeated_silently(command, tmp_path, store):
+    line = f"{WINE} strategy.max_trials=2"
+    assert command(line).code == 0
+    refused = command(f"{line} resume=must")
+    assert refused.code == 2
+    assert "resume=must found no unfinished search" in refused.err
+    assert command(f"{line} strategy.max_trials=1 resume=must").code == 2
+    again = command(line)
+    assert again.code == 0
+    assert "Continuing" not in again.out
+    assert len(searches(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed=1", "objective.name=val_accuracy objective.direction=max", "training.batch_size=16"],
+)
+def test_a_changed_configuration_starts_a_new_search(change, command, tmp_path, store):
+    line = f"{WINE} strategy.max_trials=2"
+    assert command(f"{line} {signals(signal.SIGINT, 2)}").code == 130
+    assert command(f"{line} {change} {signals(signal.SIGINT, 2)}").code == 0
+    assert len(searches(tmp_path)) == 2
+
+
+def interrupted(command: Command, tmp_path: Path, line: str) -> Path:
+    """Interrupt a Hyperband search in its second round; return its folder."""
+    assert command(line).code == 130
+    (journal,) = tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")
+    return journal.parent
+
+
+DAMAGED = {
+    FILE_NAME: ("holds a line that is no record", "remove outputs/searches/"),
+    "tracking.json": ("is damaged", "remove it: then MLflow is told everything again"),
+    "weights-0.npz": ("cannot be read (", "start a new search with resume=never"),
+    "checkpoint-0.npz": ("cannot be read (", "its trial starts again from its first epoch"),
+}
+
+
+@pytest.mark.parametrize("damage", ["garbage", "truncated"])
+def test_a_damaged_file_is_one_sentence(damage, command, tmp_path, store):
+    line = f"{WINE} strategy=hyperband training.epochs=4 {signals(signal.SIGINT, 9)}"
+    folder = interrupted(command, tmp_path, line)
+    contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name, parts in DAMAGED.items():
+        path = next(folder.rglob(name))
+        whole = contents[path]
+        cut = whole[:40] + b"\n" if name == FILE_NAME else whole[: len(whole) // 2]
+        path.write_bytes(b"\x00garbage\xff\n" * 20 if damage == "garbage" else cut)
+        damaged = path.read_bytes()
+        ended = command(line)
+        assert ended.code == 2
+        assert re.fullmatch("error: .*\n", ended.err)
+        assert path.name in ended.err
+        for part in parts:
+            assert part in ended.err
+        assert path.read_bytes() == damaged
+        path.write_bytes(whole)
+        left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert left == contents
+    assert command(line).code == 0
+    assert len(searches(tmp_path)) == 1
+
+
+def test_a_torn_last_line_is_continued(command, tmp_path, store):
+    line = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
+    folder = interrupted(command, tmp_path, line)
+    before = read(folder)
+    with (folder / FILE_NAME).open("ab") as file:
+        file.write(b'{"kind":"trial_end","trial":"0001","score":0.')
+    assert command(line).code == 0
+    after = read(folder)
+    assert told(after)[0] == told(before)[0]
+    assert after.finished
+
+
+@pytest.mark.slow  # processes that kill themselves
+@pytest.mark.parametrize("attempts", ["null", "2"])
+def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path, store):
+    """KerasTuner issue 439 runs such a trial again for ever."""
+    line = f"{WINE} strategy.max_trials=3 model._target_=mine.build max_attempts={attempts}"
+    assert command(f"{line} storage=harmless").code == 0
+    (journal,) = (tmp_path / "harmless").glob(f"*/{FILE_NAME}")
+    second = read(journal.parent).attempts[1].hyperparameters["units"]
+    (tmp_path / f"fatal-{second}").touch()
+    for _ in range(2 if attempts == "2" else 3):
+        assert alone(line, tmp_path).code == -signal.SIGKILL
+    ended = command(line)
+    assert (ended.code, ended.err) == (0, "")
+    (history,) = searches(tmp_path)
+    assert [attempt.end.status for attempt in history.attempts] == [
+        "COMPLETED",
+        "FAILED",
+        "COMPLETED",
+    ]
+    deaths = 2 if attempts == "2" else 3
+    assert f"died {deaths} times while it ran this trial" in history.attempts[1].end.message
+    failed = [run for run in runs(tmp_path) if run.info.status == "FAILED"]
+    assert [run.data.tags["pipeline.trial"] for run in failed] == ["0001"]
+    assert "RUNNING" not in {run.info.status for run in runs(tmp_path)}
+
+
+def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
+    command, tmp_path, store, full_disk
+):
+    line = f"{WINE} strategy.max_trials=4 storage={full_disk} keep_best=4"
+    line += " hyperparameters.units=128 hyperparameters.layers=3"
+    ended = command(line)
+    assert ended.code == 1
+    assert re.fullmatch(
+        r"error: .*weights-0\.npz cannot be written: No space left on device; make room, then the "
+        r"same command continues this search\n",
+        ended.err,
+    )
+    assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
+    remount = ["mount", "-o", "remount,size=64m", str(full_disk)]
+    subprocess.run(remount, check=True, capture_output=True)
+    ended = command(line)
+    assert (ended.code, ended.err) == (0, "")
+    (journal,) = full_disk.glob(f"*/{FILE_NAME}")
+    assert len(read(journal.parent).ranked()) == 4
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+
+
+@pytest.mark.slow  # a process of its own
+def test_ctrl_c_before_and_between(tmp_path, store):
+    process = start(f"{WINE} strategy.max_trials=200", tmp_path)
+    while not list(tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")):
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGTERM)
+    ended = finish(process)
+    assert ended.code == 130
+    assert ended.err == "error: interrupted; the same command continues this search\n"
