@@ -1,13 +1,11 @@
 """The journal: the append-only truth of a search, and the trials it tells of."""
 
-import dataclasses
-import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from pipeline.attempts import Attempt, Told
 from pipeline.callbacks import (
     EpochEnd,
     EvaluationEnd,
@@ -19,19 +17,23 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.encoding import decode, encode
 from pipeline.files import StorageError, sync_folder
 
+__all__ = [
+    "FILE_NAME",
+    "Attempt",
+    "History",
+    "Journal",
+    "JournalError",
+    "decode",
+    "encode",
+    "fold",
+    "follow",
+    "read",
+]
+
 FILE_NAME = "journal.jsonl"
-_KINDS: dict[str, type[Record]] = {
-    "search_begin": SearchBegin,
-    "trial_begin": TrialBegin,
-    "epoch_end": EpochEnd,
-    "trial_end": TrialEnd,
-    "search_end": SearchEnd,
-    "evaluation_end": EvaluationEnd,
-}
-_KIND_NAMES = {record_type: kind for kind, record_type in _KINDS.items()}
-_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class JournalError(ValueError):
@@ -100,62 +102,7 @@ class Journal(SearchCallback):
         self._length += len(line)
 
 
-@dataclasses.dataclass(frozen=True)
-class Attempt:
-    """One try at a trial, as the journal tells of it.
-
-    Attributes:
-        begin: How it started.
-        epochs: Its epochs so far, in the order they were trained, each once.
-        end: How it ended, None while it runs or if the process died.
-        deaths: How many processes in a row began or continued it, did not live to tell how it
-            ended, and trained no epoch that the one before had not; 1 for one that did. A process
-            that is still at it counts.
-        seconds: Time spent on it by all processes, as far as they told.
-    """
-
-    begin: TrialBegin
-    epochs: tuple[EpochEnd, ...] = ()
-    end: TrialEnd | None = None
-    deaths: int = 0
-    seconds: float = 0.0
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """The values under evaluation, those that the training itself declared included."""
-        declared = self.end.declared_values if self.end else {}
-        return {**self.begin.hyperparameters, **declared}
-
-    @property
-    def completed(self) -> bool:
-        """Whether it ended with a score."""
-        return self.end is not None and self.end.status is Status.COMPLETED
-
-    @property
-    def finished(self) -> bool:
-        """Whether the trial is over with this attempt: completed, or failed for good."""
-        return self.end is not None and self.end.final and self.end.status != Status.INTERRUPTED
-
-    def best_execution(self, objective: str, direction: str) -> int:
-        """Return the execution that saw the objective's best value.
-
-        Args:
-            objective: Name of the metric.
-            direction: `min` or `max`.
-
-        Returns:
-            Its index; 0 if no epoch reported a finite value.
-        """
-        sign = -1.0 if direction == "max" else 1.0
-        seen = [
-            (sign * epoch.logs[objective], epoch.execution)
-            for epoch in self.epochs
-            if math.isfinite(epoch.logs.get(objective, math.nan))
-        ]
-        return min(seen)[1] if seen else 0
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class History:
     """A search as its journal tells of it.
 
@@ -219,13 +166,13 @@ def fold(records: Iterable[Record]) -> History:
     begin: SearchBegin | None = None
     end: SearchEnd | None = None
     evaluation: EvaluationEnd | None = None
-    attempts: dict[tuple[str, int], _Told] = {}
+    attempts: dict[tuple[str, int], Told] = {}
     for record in records:
         match record:
             case SearchBegin():
                 begin, end, evaluation = record, None, None
             case TrialBegin():
-                attempts.setdefault((record.trial, record.attempt), _Told(record)).start(record)
+                attempts.setdefault((record.trial, record.attempt), Told(record)).start(record)
             case EpochEnd():
                 _begun(attempts, record).add(record)
             case TrialEnd():
@@ -240,73 +187,13 @@ def fold(records: Iterable[Record]) -> History:
     return History(begin, told, end, evaluation)
 
 
-def _begun(attempts: Mapping[tuple[str, int], "_Told"], record: EpochEnd | TrialEnd) -> "_Told":
+def _begun(attempts: Mapping[tuple[str, int], Told], record: EpochEnd | TrialEnd) -> Told:
     try:
         return attempts[record.trial, record.attempt]
     except KeyError:
         raise JournalError(
             f"the journal tells of trial {record.trial} before it tells that it began"
         ) from None
-
-
-class _Told:
-    """What the journal has told of one attempt so far."""
-
-    def __init__(self, begin: TrialBegin) -> None:
-        self._begin = begin
-        self._end: TrialEnd | None = None
-        self._epochs: dict[tuple[int, int], EpochEnd] = {}
-        self._running = False
-        self._deaths = 0
-        self._seconds = 0.0
-        self._started = self._latest = begin.time
-        self._furthest = self._furthest_before = (-1, -1)  # execution and epoch
-
-    def start(self, record: TrialBegin) -> None:
-        """Note that a process begins or continues it."""
-        self._deaths = self._deaths_so_far()
-        self._seconds += self._latest - self._started
-        self._begin, self._end, self._running = record, None, True
-        self._started = self._latest = record.time
-        self._furthest_before = self._furthest
-
-    def add(self, record: EpochEnd) -> None:
-        """Note an epoch.
-
-        A process that continues tells epochs again. Unless it tells the same, what was known of
-        the epoch and of those behind it is void.
-        """
-        position = (record.execution, record.epoch)
-        known = self._epochs.get(position)
-        if known is None or not _same_logs(known.logs, record.logs):
-            for other in [other for other in self._epochs if other >= position]:
-                del self._epochs[other]
-            self._epochs[position] = record
-        self._furthest = max(self._furthest, position)
-        self._latest = record.time
-
-    def finish(self, record: TrialEnd) -> None:
-        """Note how it ended."""
-        self._end, self._running, self._latest = record, False, record.time
-
-    def as_attempt(self) -> Attempt:
-        """Return it as it stands."""
-        seconds = self._seconds + self._latest - self._started
-        epochs = tuple(self._epochs.values())
-        return Attempt(self._begin, epochs, self._end, self._deaths_so_far(), seconds)
-
-    def _deaths_so_far(self) -> int:
-        """Return the deaths, that of a process that told of no end included."""
-        if not self._running:
-            return self._deaths
-        return 1 if self._furthest > self._furthest_before else self._deaths + 1
-
-
-def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    return one.keys() == other.keys() and all(
-        value == other[name] or (math.isnan(value) and math.isnan(other[name]))
-        for name, value in one.items()
-    )
 
 
 def follow(directory: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
@@ -339,58 +226,10 @@ def follow(directory: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
             yield offset, record
 
 
-def encode(record: Record) -> str:
-    """Return the record as one line of valid JSON (non-finite numbers become strings)."""
-    fields = {"kind": _KIND_NAMES[type(record)], **dataclasses.asdict(record)}
-    return json.dumps(_to_json(fields), allow_nan=False, separators=(",", ":"))
-
-
-def decode(line: str) -> Record:
-    """Return the record that `encode` made the line from.
-
-    Args:
-        line: One line of a journal.
-
-    Returns:
-        The record; fields that a newer version added are left out.
-
-    Raises:
-        ValueError: The line is not JSON, or is not of a known kind.
-        TypeError: A field is missing.
-    """
-    fields = json.loads(line)
-    kind = fields.pop("kind", None) if isinstance(fields, dict) else None
-    if kind not in _KINDS:
-        raise ValueError(f"expected a record of kind {', '.join(_KINDS)}; received {kind!r}")
-    record_type = _KINDS[kind]
-    known = {field.name for field in dataclasses.fields(record_type)}
-    values = {name: value for name, value in fields.items() if name in known}
-    for name in ("logs", "metrics"):
-        if name in values:
-            values[name] = {key: _to_float(value) for key, value in values[name].items()}
-    if record_type in (TrialEnd, SearchEnd):
-        values["status"] = Status(values["status"])
-    return record_type(**values)
-
-
 def _score(attempt: Attempt) -> float:
     assert attempt.end is not None
     assert attempt.end.score is not None
     return attempt.end.score
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    return value
-
-
-def _to_float(value: float | str) -> float:
-    return _NON_FINITE[value] if isinstance(value, str) else float(value)
 
 
 def _write_all(file: int, content: bytes) -> None:

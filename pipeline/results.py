@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,17 @@ class TrainingResult:
             weights=Weights(tuple(arrays[:count]), tuple(arrays[count:])),
             logs=dict(head["logs"]),
         )
+
+
+def best_result(results: Sequence[TrainingResult], direction: str) -> TrainingResult:
+    """Return the execution with the best score, which is the `min` or the `max`."""
+    pick = max if direction == "max" else min
+    return pick(results, key=lambda result: result.score)
+
+
+def mean_metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
+    """Return the mean over executions of the metrics that all of them report."""
+    names = [
+        name for name in results[0].metrics if all(name in result.metrics for result in results)
+    ]
+    return {name: fmean(result.metrics[name] for result in results) for name in names}

@@ -11,8 +11,8 @@ import keras_tuner
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from pipeline import components, evaluation
-from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback, Status, TrialEnd
+from pipeline import components, continuation, evaluation
+from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import FULL_DISK, DamagedFileError, StorageError
@@ -23,16 +23,13 @@ from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
-from pipeline.storage import Folder, lost_attempts, open_folder, restored_trials, write_config
+from pipeline.storage import Folder, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
-from pipeline.wording import count
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
-
-_MOST_DEATHS = 3  # of processes in one trial, unless max_attempts says otherwise
 
 
 @dataclass(frozen=True)
@@ -210,48 +207,13 @@ def _catch_up(
     if folder.past is None:
         return Earlier()
     progress.replay(record for _, record in follow(folder.path))
-    for attempt in lost_attempts(folder.past, config.max_attempts or _MOST_DEATHS):
-        end = _end_of_lost(attempt)
+    for end in continuation.lost_attempts(folder.past, config.max_attempts):
         for callback in callbacks:
             callback.on_trial_end(end)
     past = read(folder.path)
-    trials = restored_trials(past)
-    oracle.restore(trials)
-    console.print(f"Continuing {folder.path.name} at {_position(past)}", soft_wrap=True)
-    return Earlier(
-        attempts={trial.trial_id: trial.attempts for trial in trials},
-        seconds={a.begin.trial: a.seconds for a in past.attempts if not a.finished},
-        elapsed=sum(a.end.duration_seconds for a in past.attempts if a.end and a.finished),
-    )
-
-
-def _position(past: History) -> str:
-    """Return where a search continues: its next trial, and the epochs which that has already."""
-    running = [attempt for attempt in past.attempts if not attempt.finished]
-    trials = {attempt.begin.trial for attempt in past.attempts if attempt.finished}
-    if not running:
-        return f"trial {len(trials):04d}"
-    trial, told = running[0].begin.trial, running[0].epochs
-    return f"trial {trial}" + (f", of which {count(len(told), 'epoch')} are known" if told else "")
-
-
-def _end_of_lost(attempt: Attempt) -> TrialEnd:
-    """Return the end of an attempt that takes its process down whenever it is tried."""
-    times = count(attempt.deaths, "time")
-    return TrialEnd(
-        trial=attempt.begin.trial,
-        attempt=attempt.begin.attempt,
-        status=Status.FAILED,
-        score=None,
-        best_epoch=None,
-        metrics={},
-        epochs_trained=len(attempt.epochs),
-        duration_seconds=attempt.seconds,
-        final=True,
-        message=f"the process died {times} while it ran this trial; it may need too much memory",
-        traceback=None,
-        time=time.time(),
-    )
+    oracle.restore(continuation.restored_trials(past))
+    console.print(f"Continuing {folder.path.name} at {continuation.position(past)}", soft_wrap=True)
+    return continuation.earlier(past)
 
 
 def _evaluate_best(

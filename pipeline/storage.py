@@ -14,8 +14,7 @@ from filelock import FileLock, Timeout
 from pipeline.callbacks import SearchBegin, Status
 from pipeline.config import ConfigError, Resume
 from pipeline.files import DamagedFileError, check_arrays, replacing
-from pipeline.history import FILE_NAME, Attempt, History, JournalError, follow, read
-from pipeline.strategies import RestoredTrial
+from pipeline.history import FILE_NAME, History, JournalError, follow, read
 from pipeline.trial_files import FOLDER
 
 
@@ -142,73 +141,6 @@ def _telling_damage(folder: Path) -> Iterator[None]:
         raise ConfigError(
             f"storage: {error}; remove {folder}, or start a new search with resume=never"
         ) from error
-
-
-def lost_attempts(past: History, max_attempts: int) -> list[Attempt]:
-    """Return the attempts that are over because their process died in them once too often.
-
-    Running out of memory or a segmentation fault takes the process down, and KerasTuner then runs
-    the trial again for ever (its issue 439).
-
-    Args:
-        past: The search so far; no process runs it.
-        max_attempts: How often a trial is tried.
-
-    Returns:
-        Attempts without an end.
-    """
-    return [
-        attempt
-        for attempt in past.attempts
-        if attempt.end is None and attempt.begin.attempt + attempt.deaths >= max_attempts
-    ]
-
-
-def restored_trials(past: History) -> list[RestoredTrial]:
-    """Return the trials of an unfinished search, for the oracle that continues it.
-
-    Args:
-        past: The search so far.
-
-    Returns:
-        Each trial once, in the order they started; one that was running is RUNNING again.
-    """
-    attempts: dict[str, list[Attempt]] = {}
-    for attempt in past.attempts:
-        attempts.setdefault(attempt.begin.trial, []).append(attempt)
-    return [_restored(tries) for tries in attempts.values()]
-
-
-def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
-    last = tries[-1]
-    end = last.end if last.finished else None
-    failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
-    return RestoredTrial(
-        trial_id=last.begin.trial,
-        values=_values(last),
-        status="RUNNING" if end is None else end.status.value,
-        score=end.score if end else None,
-        best_step=end.best_epoch or 0 if end else None,
-        attempts=len(failed),
-        metrics=end.metrics if end else {},
-        message=end.message if end else None,
-        declared=end.declared if end else (),
-    )
-
-
-def _values(attempt: Attempt) -> dict[str, Any]:
-    """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
-    begin, values = attempt.begin, attempt.hyperparameters
-    if begin.lineage:
-        values |= {
-            "tuner/epochs": begin.epochs,
-            "tuner/initial_epoch": begin.initial_epoch,
-            "tuner/bracket": begin.lineage["bracket"],
-            "tuner/round": begin.lineage["round"],
-        }
-        if begin.lineage["parent"] is not None:
-            values["tuner/trial_id"] = begin.lineage["parent"]
-    return values
 
 
 def new_identifier(name: str) -> str:

@@ -1,6 +1,5 @@
 """The loop around the oracle: trials, their attempts and failures; it tells the callbacks."""
 
-import re
 import time
 import traceback
 from collections import Counter
@@ -8,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import keras_tuner
@@ -23,27 +21,15 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.files import FULL_DISK, DamagedFileError, StorageError
-from pipeline.results import TrainingResult
+from pipeline.failures import SearchError, can_be_continued, is_trials_own, sentence
+from pipeline.results import TrainingResult, best_result, mean_metrics
 from pipeline.seeds import derive_seed
 from pipeline.trainer import Execution, Trainer
 from pipeline.trial_files import TrialFiles
+from pipeline.trial_values import epoch_range, trial_begin
 from pipeline.weights import Weights
 
-_OWN_VALUES = "tuner/"
-_WHERE = re.compile(r"Exception encountered when calling .*\.$")
-
-
-class SearchError(RuntimeError):
-    """A search could not complete; the message says why in one sentence.
-
-    Attributes:
-        directory: The search's folder.
-    """
-
-    def __init__(self, message: str, directory: Path) -> None:
-        super().__init__(message)
-        self.directory = directory
+__all__ = ["Earlier", "SearchError", "Tuner"]
 
 
 @dataclass(frozen=True)
@@ -159,13 +145,13 @@ class Tuner(keras_tuner.Tuner):
                 message = f"max_seconds={self._max_seconds:g} are over"
             return best
         except (SearchError, keras_tuner.errors.FatalError) as error:
-            status, message = Status.FAILED, _sentence(error)
+            status, message = Status.FAILED, sentence(error)
             raise
         except KeyboardInterrupt:
             message = "interrupted"
             raise
         except Exception as error:
-            message = _sentence(error)
+            message = sentence(error)
             raise
         finally:
             best = self.best_trial()
@@ -227,7 +213,7 @@ class Tuner(keras_tuner.Tuner):
     def _run_attempt(self, trial: Trial) -> None:
         attempt, started = self._attempts[trial.trial_id], time.monotonic()
         self._epochs_trained = 0
-        begin = self._trial_begin(trial, attempt)
+        begin = trial_begin(trial, attempt, self._epochs)
         for callback in self._callbacks:
             callback.on_trial_begin(begin)
         results: list[TrainingResult] = []
@@ -236,7 +222,7 @@ class Tuner(keras_tuner.Tuner):
             results = self.run_trial(trial)
         except BaseException as error:  # told to the callbacks, then raised unless the trial's own
             failure = error
-        ends_search = failure is not None and not _is_trials_own(failure)
+        ends_search = failure is not None and not is_trials_own(failure)
         if not ends_search:
             self._tell_oracle(trial, results, failure)
         seconds = self._seconds_before(trial.trial_id, attempt) + time.monotonic() - started
@@ -253,14 +239,14 @@ class Tuner(keras_tuner.Tuner):
         self, trial: Trial, results: Sequence[TrainingResult], failure: BaseException | None
     ) -> None:
         if failure is None:
-            best = self._best(results)
-            metrics = _mean_metrics(results)
+            best = best_result(results, self._begin.direction)
+            metrics = mean_metrics(results)
             self.oracle.update_trial(trial.trial_id, metrics, step=best.best_epoch or 0)
             trial.status = TrialStatus.COMPLETED
         else:
             failed = isinstance(failure, keras_tuner.errors.FailedTrialError)
             trial.status = TrialStatus.FAILED if failed else TrialStatus.INVALID
-            trial.message = _sentence(failure)
+            trial.message = sentence(failure)
         self.oracle.end_trial(trial)
 
     def _tell_trial_end(
@@ -273,22 +259,25 @@ class Tuner(keras_tuner.Tuner):
         """Say how the oracle judged the attempt."""
         ended = self.oracle.get_trial(began.trial)
         completed = failure is None and ended.status == TrialStatus.COMPLETED
-        interrupted = failure is not None and _can_be_continued(failure)
+        interrupted = failure is not None and can_be_continued(failure)
         status = (
             Status.COMPLETED if completed else Status.INTERRUPTED if interrupted else Status.FAILED
         )
+        best = best_result(results, self._begin.direction) if completed else None
         again = interrupted or ended.status == TrialStatus.INVALID
         end = TrialEnd(
             trial=began.trial,
             attempt=began.attempt,
             status=status,
             score=float(ended.score) if completed else None,
-            best_epoch=self._best(results).best_epoch if completed else None,
-            metrics=_mean_metrics(results) if completed else {},
+            best_epoch=best_result(results, self._begin.direction).best_epoch
+            if completed
+            else None,
+            metrics=mean_metrics(results) if completed else {},
             epochs_trained=self._epochs_trained,
             duration_seconds=seconds,
             final=not again,
-            message=_sentence(failure) if failure else ended.message,
+            message=sentence(failure) if failure else ended.message,
             traceback="".join(traceback.format_exception(failure)) if failure else None,
             time=time.time(),
             **self._declared(ended, began),
@@ -336,39 +325,15 @@ class Tuner(keras_tuner.Tuner):
     def _check_failures(self, failure: BaseException | None) -> None:
         if self._failed_in_a_row >= self._max_failed_trials:
             last = self.oracle.trials[self.oracle.end_order[-1]]
-            reason = _sentence(failure) if failure else last.message
+            reason = sentence(failure) if failure else last.message
             raise SearchError(
                 f"{self._failed_in_a_row} trials in a row failed, as many as max_failed_trials "
                 f"allows; the last one: {reason}",
                 self._folder,
             ) from failure
 
-    def _trial_begin(self, trial: Trial, attempt: int) -> TrialBegin:
-        values = trial.hyperparameters.values
-        initial_epoch, epochs = self._epoch_range(values)
-        lineage = {
-            "bracket": values.get("tuner/bracket"),
-            "round": values.get("tuner/round"),
-            "parent": values.get("tuner/trial_id"),
-        }
-        return TrialBegin(
-            trial=trial.trial_id,
-            attempt=attempt,
-            hyperparameters={
-                name: value for name, value in values.items() if not name.startswith(_OWN_VALUES)
-            },
-            lineage=lineage if "tuner/bracket" in values else {},
-            initial_epoch=initial_epoch,
-            epochs=epochs,
-            time=time.time(),
-        )
-
-    def _epoch_range(self, values: Mapping[str, Any]) -> tuple[int, int]:
-        epochs = values.get("tuner/epochs", values.get("epochs", self._epochs))
-        return int(values.get("tuner/initial_epoch", 0)), int(epochs)
-
     def _train(self, trial: Trial, execution: int, seed: int) -> TrainingResult:
-        initial_epoch, epochs = self._epoch_range(trial.hyperparameters.values)
+        initial_epoch, epochs = epoch_range(trial.hyperparameters.values, self._epochs)
         task = Execution(
             hyperparameters=trial.hyperparameters,
             seed=seed,
@@ -397,40 +362,3 @@ class Tuner(keras_tuner.Tuner):
         record = EpochEnd(trial.trial_id, attempt, execution, epoch, logs, time.time())
         for callback in self._callbacks:
             callback.on_epoch_end(record)
-
-    def _best(self, results: Sequence[TrainingResult]) -> TrainingResult:
-        pick = max if self._begin.direction == "max" else min
-        return pick(results, key=lambda result: result.score)
-
-
-def _mean_metrics(results: Sequence[TrainingResult]) -> dict[str, float]:
-    """Return the mean over executions of the metrics that all of them report."""
-    names = [
-        name for name in results[0].metrics if all(name in result.metrics for result in results)
-    ]
-    return {name: fmean(result.metrics[name] for result in results) for name in names}
-
-
-def _is_trials_own(failure: BaseException) -> bool:
-    """Whether a failure is the trial's alone, so that the search goes on."""
-    fatal = isinstance(failure, keras_tuner.errors.FatalError)
-    return isinstance(failure, Exception) and not fatal and not _can_be_continued(failure)
-
-
-def _can_be_continued(failure: BaseException) -> bool:
-    """Whether the reason is outside of the trial, so that it can be continued later."""
-    if isinstance(failure, OSError) and failure.errno in FULL_DISK:
-        return True
-    return isinstance(failure, StorageError | DamagedFileError) or not isinstance(
-        failure, Exception
-    )
-
-
-def _sentence(error: BaseException) -> str:
-    """Return an exception as one line: its type, unless it is ours, and its first line."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    # Keras puts where it happened before what happened.
-    told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
-    ours = isinstance(error, SearchError | StorageError | DamagedFileError)
-    return told[0] if ours else f"{type(error).__name__}: {told[0]}"

@@ -1,0 +1,128 @@
+"""One try at a trial, gathered from what the journal tells of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.callbacks import EpochEnd, Status, TrialBegin, TrialEnd
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a trial, as the journal tells of it.
+
+    Attributes:
+        begin: How it started.
+        epochs: Its epochs so far, in the order they were trained, each once.
+        end: How it ended, None while it runs or if the process died.
+        deaths: How many processes in a row began or continued it, did not live to tell how it
+            ended, and trained no epoch that the one before had not; 1 for one that did. A process
+            that is still at it counts.
+        seconds: Time spent on it by all processes, as far as they told.
+    """
+
+    begin: TrialBegin
+    epochs: tuple[EpochEnd, ...] = ()
+    end: TrialEnd | None = None
+    deaths: int = 0
+    seconds: float = 0.0
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The values under evaluation, those that the training itself declared included."""
+        declared = self.end.declared_values if self.end else {}
+        return {**self.begin.hyperparameters, **declared}
+
+    @property
+    def completed(self) -> bool:
+        """Whether it ended with a score."""
+        return self.end is not None and self.end.status is Status.COMPLETED
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trial is over with this attempt: completed, or failed for good."""
+        return self.end is not None and self.end.final and self.end.status != Status.INTERRUPTED
+
+    @property
+    def continues(self) -> bool:
+        """Whether it was begun and may go on: it was interrupted, or its process died."""
+        return self.end is None or self.end.status is Status.INTERRUPTED
+
+    def best_execution(self, objective: str, direction: str) -> int:
+        """Return the execution that saw the objective's best value.
+
+        Args:
+            objective: Name of the metric.
+            direction: `min` or `max`.
+
+        Returns:
+            Its index; 0 if no epoch reported a finite value.
+        """
+        sign = -1.0 if direction == "max" else 1.0
+        seen = [
+            (sign * epoch.logs[objective], epoch.execution)
+            for epoch in self.epochs
+            if math.isfinite(epoch.logs.get(objective, math.nan))
+        ]
+        return min(seen)[1] if seen else 0
+
+
+class Told:
+    """What the journal has told of one attempt so far."""
+
+    def __init__(self, begin: TrialBegin) -> None:
+        self._begin = begin
+        self._end: TrialEnd | None = None
+        self._epochs: dict[tuple[int, int], EpochEnd] = {}
+        self._running = False
+        self._deaths = 0
+        self._seconds = 0.0
+        self._started = self._latest = begin.time
+        self._furthest = self._furthest_before = (-1, -1)  # execution and epoch
+
+    def start(self, record: TrialBegin) -> None:
+        """Note that a process begins or continues it."""
+        self._deaths = self._deaths_so_far()
+        self._seconds += self._latest - self._started
+        self._begin, self._end, self._running = record, None, True
+        self._started = self._latest = record.time
+        self._furthest_before = self._furthest
+
+    def add(self, record: EpochEnd) -> None:
+        """Note an epoch.
+
+        A process that continues tells epochs again. Unless it tells the same, what was known of
+        the epoch and of those behind it is void.
+        """
+        position = (record.execution, record.epoch)
+        known = self._epochs.get(position)
+        if known is None or not _same_logs(known.logs, record.logs):
+            for other in [other for other in self._epochs if other >= position]:
+                del self._epochs[other]
+            self._epochs[position] = record
+        self._furthest = max(self._furthest, position)
+        self._latest = record.time
+
+    def finish(self, record: TrialEnd) -> None:
+        """Note how it ended."""
+        self._end, self._running, self._latest = record, False, record.time
+
+    def as_attempt(self) -> Attempt:
+        """Return it as it stands."""
+        seconds = self._seconds + self._latest - self._started
+        epochs = tuple(self._epochs.values())
+        return Attempt(self._begin, epochs, self._end, self._deaths_so_far(), seconds)
+
+    def _deaths_so_far(self) -> int:
+        """Return the deaths, that of a process that told of no end included."""
+        if not self._running:
+            return self._deaths
+        return 1 if self._furthest > self._furthest_before else self._deaths + 1
+
+
+def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one.keys() == other.keys() and all(
+        value == other[name] or (math.isnan(value) and math.isnan(other[name]))
+        for name, value in one.items()
+    )

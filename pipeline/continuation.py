@@ -1,0 +1,124 @@
+"""What an unfinished search hands on to the process that continues it."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.callbacks import Status, TrialEnd
+from pipeline.history import Attempt, History
+from pipeline.strategies import RestoredTrial
+from pipeline.tuner import Earlier
+from pipeline.wording import count
+
+_MOST_DEATHS = 3
+
+
+def position(past: History) -> str:
+    """Return where a search continues: its next trial, and the epochs which that has already."""
+    running = [attempt for attempt in past.attempts if not attempt.finished]
+    trials = {attempt.begin.trial for attempt in past.attempts if attempt.finished}
+    if not running:
+        return f"trial {len(trials):04d}"
+    trial, told = running[0].begin.trial, running[0].epochs
+    return f"trial {trial}" + (f", of which {count(len(told), 'epoch')} are known" if told else "")
+
+
+def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
+    """Return the ends of attempts in which the process died once too often.
+
+    Running out of memory or a segmentation fault takes the process down, and KerasTuner then runs
+    the trial again for ever (its issue 439).
+
+    Args:
+        past: The search so far; no process runs it.
+        max_attempts: How often a trial is tried. None allows three deaths: a process may also be
+            killed for reasons that are not the trial's.
+
+    Returns:
+        Ends that nobody lived to tell.
+    """
+    return [
+        _end_of(attempt)
+        for attempt in past.attempts
+        if attempt.end is None
+        and attempt.begin.attempt + attempt.deaths >= (max_attempts or _MOST_DEATHS)
+    ]
+
+
+def restored_trials(past: History) -> list[RestoredTrial]:
+    """Return the trials of an unfinished search, for the oracle that continues it.
+
+    Args:
+        past: The search so far.
+
+    Returns:
+        Each trial once, in the order they started; one that was running is RUNNING again.
+    """
+    attempts: dict[str, list[Attempt]] = {}
+    for attempt in past.attempts:
+        attempts.setdefault(attempt.begin.trial, []).append(attempt)
+    return [_restored(tries) for tries in attempts.values()]
+
+
+def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
+    last = tries[-1]
+    end = last.end if last.finished else None
+    failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
+    return RestoredTrial(
+        trial_id=last.begin.trial,
+        values=_values(last),
+        status="RUNNING" if end is None else end.status.value,
+        score=end.score if end else None,
+        best_step=end.best_epoch or 0 if end else None,
+        attempts=len(failed),
+        metrics=end.metrics if end else {},
+        message=end.message if end else None,
+        declared=end.declared if end else (),
+    )
+
+
+def _values(attempt: Attempt) -> dict[str, Any]:
+    """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
+    begin, values = attempt.begin, attempt.hyperparameters
+    if begin.lineage:
+        values |= {
+            "tuner/epochs": begin.epochs,
+            "tuner/initial_epoch": begin.initial_epoch,
+            "tuner/bracket": begin.lineage["bracket"],
+            "tuner/round": begin.lineage["round"],
+        }
+        if begin.lineage["parent"] is not None:
+            values["tuner/trial_id"] = begin.lineage["parent"]
+    return values
+
+
+def earlier(past: History) -> Earlier:
+    """Return what the tuner has to know of an unfinished search."""
+    return Earlier(
+        attempts={trial.trial_id: trial.attempts for trial in restored_trials(past)},
+        seconds={a.begin.trial: a.seconds for a in past.attempts if a.continues},
+        elapsed=sum(
+            attempt.end.duration_seconds
+            for attempt in past.attempts
+            if attempt.end is not None and not attempt.continues
+        ),
+    )
+
+
+def _end_of(attempt: Attempt) -> TrialEnd:
+    """Return the end of an attempt that takes its process down whenever it is tried."""
+    times = count(attempt.deaths, "time")
+    return TrialEnd(
+        trial=attempt.begin.trial,
+        attempt=attempt.begin.attempt,
+        status=Status.FAILED,
+        score=None,
+        best_epoch=None,
+        metrics={},
+        epochs_trained=len(attempt.epochs),
+        duration_seconds=attempt.seconds,
+        final=True,
+        message=f"the process died {times} while it ran this trial; it may need too much memory",
+        traceback=None,
+        time=time.time(),
+    )

@@ -1,0 +1,47 @@
+"""What goes wrong: whose fault it is, and how it is worded."""
+
+import re
+from pathlib import Path
+
+import keras_tuner
+
+from pipeline.files import FULL_DISK, DamagedFileError, StorageError
+
+_WHERE = re.compile(r"Exception encountered when calling .*\.$")
+
+
+class SearchError(RuntimeError):
+    """A search could not complete; the message says why in one sentence.
+
+    Attributes:
+        directory: The search's folder.
+    """
+
+    def __init__(self, message: str, directory: Path) -> None:
+        super().__init__(message)
+        self.directory = directory
+
+
+def is_trials_own(failure: BaseException) -> bool:
+    """Whether a failure is the trial's alone, so that the search goes on."""
+    fatal = isinstance(failure, keras_tuner.errors.FatalError)
+    return isinstance(failure, Exception) and not fatal and not can_be_continued(failure)
+
+
+def can_be_continued(failure: BaseException) -> bool:
+    """Whether the reason is outside of the trial, so that it can be continued later."""
+    if isinstance(failure, OSError) and failure.errno in FULL_DISK:
+        return True
+    return isinstance(failure, StorageError | DamagedFileError) or not isinstance(
+        failure, Exception
+    )
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception as one line: its type, unless it is ours, and its first line."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
+    # Keras puts where it happened before what happened.
+    told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
+    ours = isinstance(error, SearchError | StorageError | DamagedFileError)
+    return told[0] if ours else f"{type(error).__name__}: {told[0]}"
