@@ -270,9 +270,7 @@ class Tuner(keras_tuner.Tuner):
             attempt=began.attempt,
             status=status,
             score=float(ended.score) if completed else None,
-            best_epoch=best_result(results, self._begin.direction).best_epoch
-            if completed
-            else None,
+            best_epoch=best.best_epoch if best else None,
             metrics=mean_metrics(results) if completed else {},
             epochs_trained=self._epochs_trained,
             duration_seconds=seconds,
