@@ -77,6 +77,8 @@ def run_search(
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         try:
+            if folder.only_undelivered:
+                return _deliver_rest(folder, config, console)
             return _run_in(folder, config, parts, begin, console)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
@@ -94,14 +96,7 @@ def _run_in(
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
     progress = Progress(console, config.verbose)
-    tracking = components.explained(
-        "tracking",
-        Tracking,
-        folder.path,
-        uri=config.tracking.uri,
-        experiment=config.tracking.experiment,
-        registered_model=config.tracking.registered_model,
-    )
+    tracking = _make_tracking(folder, config)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
     callbacks = [journal, tracking, progress]
@@ -134,6 +129,33 @@ def _run_in(
     result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
     _tell_result(console, result, config.tracking.uri, delivery)
     return result
+
+
+def _deliver_rest(folder: Folder, config: Config, console: Console) -> SearchResult:
+    """Bring MLflow what the process that finished the search did not live to deliver."""
+    tracking = _make_tracking(folder, config)
+    tracking.start()
+    delivery = tracking.close()
+    _tell_undelivered(console, folder.path, delivery)
+    history = read(folder.path)
+    if history.evaluation is None:
+        assert history.end is not None
+        raise SearchError(str(history.end.message), folder.path)
+    result = SearchResult(folder.path, history, folder.path / history.evaluation.model)
+    _tell_result(console, result, config.tracking.uri, delivery)
+    return result
+
+
+def _make_tracking(folder: Folder, config: Config) -> Tracking:
+    tracking: Tracking = components.explained(
+        "tracking",
+        Tracking,
+        folder.path,
+        uri=config.tracking.uri,
+        experiment=config.tracking.experiment,
+        registered_model=config.tracking.registered_model,
+    )
+    return tracking
 
 
 @dataclass(frozen=True)

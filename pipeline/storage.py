@@ -17,6 +17,8 @@ from pipeline.files import DamagedFileError, check_arrays, replacing
 from pipeline.history import FILE_NAME, History, JournalError, follow, read
 from pipeline.trial_files import FOLDER
 
+_RUNNING = "running"  # a file that a process leaves behind if it dies
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -25,10 +27,12 @@ class Folder:
     Attributes:
         path: The folder; its name is the search's identifier.
         past: What earlier processes did of this search; None if it starts now.
+        only_undelivered: Whether they did all of it, and the last one died on its way to MLflow.
     """
 
     path: Path
     past: History | None
+    only_undelivered: bool
 
 
 @contextmanager
@@ -71,7 +75,13 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
         ) from error
     try:
         # Its last process may have told more between our first look and its end.
-        yield Folder(path, past and _read_all(path))
+        past = past and _read_all(path)
+        done = past is not None and past.finished and not _extends(begin, past)
+        (path / _RUNNING).touch()
+        try:
+            yield Folder(path, past, done)
+        finally:
+            (path / _RUNNING).unlink()
     finally:
         lock.release()
 
@@ -79,7 +89,8 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
 def find_continued(storage: Path, begin: SearchBegin) -> History | None:
     """Return the newest search of the same fingerprint, if it can go on.
 
-    It can if it has not finished, or if it completed and its budget was smaller.
+    It can if it has not finished, if it completed and its budget was smaller, or if its process
+    died before MLflow had all of it.
 
     Args:
         storage: Where searches live.
@@ -101,7 +112,8 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
                 raise JournalError(f"{journal} does not begin with a search")
             if first.fingerprint == begin.fingerprint:
                 past = read(journal.parent)
-                return past if not past.finished or _extends(begin, past) else None
+                died = (journal.parent / _RUNNING).exists()
+                return past if not past.finished or died or _extends(begin, past) else None
     return None
 
 

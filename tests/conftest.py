@@ -12,6 +12,23 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def pytest_addoption(parser):
+    help_ = "points at which each strategy's search is killed (test_faults.py); 25 are all"
+    parser.addoption("--kills", type=int, default=5, help=help_)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the figures of the fault harness."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
+    faults = [value for r in reports for name, value in r.user_properties if name == "faults"]
+    if faults:
+        kills, lost, doubled, runs = map(sum, zip(*faults, strict=True))
+        terminalreporter.write_line(
+            f"faults: {kills} kills, {len(faults)} searches, {lost} trials lost, "
+            f"{doubled} trials doubled, {runs} runs doubled"
+        )
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """A SQLite file with MLflow's tables, which take more than a second to make."""

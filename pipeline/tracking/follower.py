@@ -79,9 +79,13 @@ class Tracking(SearchCallback):
         self._steps = 0  # of the present delivery
         self._failed_at = 0  # steps that a failed one had got done
 
-    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
+    def start(self) -> None:
         """Start following; what an earlier process left undelivered is delivered as well."""
         self._thread.start()
+
+    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
+        """Start following."""
+        self.start()
 
     def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
         """Write trials.csv, which is there also without MLflow, and wake the thread."""
