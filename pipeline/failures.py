@@ -39,6 +39,8 @@ def can_be_continued(failure: BaseException) -> bool:
 
 def sentence(error: BaseException) -> str:
     """Return an exception as one line: its type, unless it is ours, and its first line."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
     text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
     # Keras puts where it happened before what happened.

@@ -269,7 +269,7 @@ def _trial_line(state: _State, begin: TrialBegin, record: TrialEnd) -> Text:
         line.append(f"  {state.search.objective} {number(record.score)} ({_rank(state, record)})")
     if record.message is not None:
         line.append("  " + " ".join(record.message.split()))
-    if not record.final:
+    if not record.final and record.status is Status.FAILED:
         line.append(f"  (attempt {record.attempt + 1}, will be retried)")
     line.append(f"  {count(record.epochs_trained, 'epoch')}")
     if begin.lineage.get("parent") is not None:
