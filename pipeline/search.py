@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from pipeline import components, continuation, evaluation
-from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
+from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback, Status
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import FULL_DISK, DamagedFileError, StorageError
@@ -23,7 +23,7 @@ from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
-from pipeline.storage import Folder, open_folder, write_config
+from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
@@ -74,6 +74,8 @@ def run_search(
     parts = _Parts.of(config)
     begin = _describe(config, parts, overrides, sweep)
     console = Console(quiet=config.verbose == 0, highlight=False)
+    if (ended := _ended_already(config, begin, console)) is not None:
+        return ended
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         try:
@@ -89,19 +91,29 @@ def run_search(
             raise SearchError(sentence, folder.path) from error
 
 
+def _ended_already(config: Config, begin: SearchBegin, console: Console) -> SearchResult | None:
+    """Return the search of an interrupted sweep that has ended already, or raise why it failed."""
+    past = find_ended(Path(config.storage), begin)
+    if past is None or past.end is None:
+        return None
+    directory = Path(config.storage, past.begin.search)
+    tracking = _make_tracking(config, directory)
+    tracking.on_search_begin(past.begin)  # its process may have died before MLflow had it all
+    tracking.on_search_end(past.end)
+    _tell_undelivered(console, directory, tracking.close())
+    console.print(f"Finished already: {past.begin.search}", soft_wrap=True)
+    if past.end.status is Status.FAILED:
+        raise SearchError(str(past.end.message), directory)
+    assert past.evaluation is not None
+    return SearchResult(directory, past, directory / past.evaluation.model)
+
+
 def _run_in(
     folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
     progress = Progress(console, config.verbose)
-    tracking = components.explained(
-        "tracking",
-        Tracking,
-        folder.path,
-        uri=config.tracking.uri,
-        experiment=config.tracking.experiment,
-        registered_model=config.tracking.registered_model,
-    )
+    tracking = _make_tracking(config, folder.path)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
     callbacks = [journal, tracking, progress]
@@ -134,6 +146,18 @@ def _run_in(
     result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
     _tell_result(console, result, config.tracking.uri, delivery)
     return result
+
+
+def _make_tracking(config: Config, directory: Path) -> Tracking:
+    tracking: Tracking = components.explained(
+        "tracking",
+        Tracking,
+        directory,
+        uri=config.tracking.uri,
+        experiment=config.tracking.experiment,
+        registered_model=config.tracking.registered_model,
+    )
+    return tracking
 
 
 @dataclass(frozen=True)
