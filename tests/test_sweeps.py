@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -11,11 +12,15 @@ from commands import Command, Ended, alone
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from records import search_begin, trial_begin, trial_end, write
 
 from pipeline import comparison
+from pipeline.callbacks import SearchEnd, Status
+from pipeline.config import ConfigError, Resume
 from pipeline.history import FILE_NAME, History, read
+from pipeline.storage import find_ended
 from pipeline.sweeps import FILE_NAME as SWEEP
-from pipeline.sweeps import fingerprint
+from pipeline.sweeps import fingerprint, hold
 
 MINE = """
 import os
@@ -199,11 +204,11 @@ class Killed(BaseException):
     """What no code of ours handles, as nothing can handle SIGKILL."""
 
 
-def test_killed_before_the_comparison(command, tmp_path, store, monkeypatch):
+def test_interrupted_before_the_comparison(command, tmp_path, store, monkeypatch):
     with monkeypatch.context() as context:
-        context.setattr(comparison, "compare", Mock(side_effect=Killed))
-        with pytest.raises(Killed):
-            command(LINE)
+        context.setattr(comparison, "compare", Mock(side_effect=KeyboardInterrupt))
+        ended = command(LINE)
+    assert (ended.code, ended.err) == (130, INTERRUPTED)
     assert runs(tmp_path, "comparison") == []
     check_whole(command(LINE), tmp_path, repeated=3)
 
@@ -263,6 +268,46 @@ def test_a_killed_sweep_goes_on(command, tmp_path, store):
     (tmp_path / "kill-2").unlink()
     assert [history.finished for history in searches(tmp_path)] == [True, True, False]
     check_whole(command(LINE), tmp_path, repeated=2)
+
+
+def test_a_folder_can_have_one_sweep_after_another(tmp_path):
+    started = hold(tmp_path / "mine", "f", Resume.auto)
+    started.lock.release()
+    again = hold(tmp_path / "mine", "f", Resume.must)
+    assert (again.sweep, again.is_new) == (started.sweep, False)
+    replace(again.sweep, ended=True).write(again.directory)
+    again.lock.release()
+    with pytest.raises(ConfigError, match="resume=must found no unfinished sweep"):
+        hold(tmp_path / "mine", "f", Resume.must)
+    anew = hold(tmp_path / "mine", "f", Resume.auto)
+    anew.lock.release()
+    assert anew.is_new
+    assert (
+        anew.sweep.identifier != started.sweep.identifier
+    )  # or its searches would count as the new one's
+
+
+@pytest.mark.parametrize(
+    ("end", "changes", "has_ended"),
+    [
+        (SearchEnd(Status.FAILED, "0000", "2 trials in a row failed", 5.0), {}, True),
+        (SearchEnd(Status.FAILED, None, "FatalTypeError: a wrong loss", 5.0), {}, False),
+        (SearchEnd(Status.INTERRUPTED, "0000", "interrupted", 5.0), {}, False),
+        (SearchEnd(Status.COMPLETED, "0000", None, 5.0), {}, False),  # its model was not tested
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {}, True),
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {"sweep": "another"}, False),
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {"sweep": None}, False),
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {"fingerprint": "g"}, False),
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {"overrides": ["name=other"]}, False),
+        (SearchEnd(Status.COMPLETED, None, None, 5.0), {"total_trials": 9}, False),
+    ],
+)
+def test_whether_a_job_has_ended_is_told_by_the_journal(end, changes, has_ended, tmp_path):
+    begin = search_begin(sweep="s")
+    (tmp_path / begin.search).mkdir()
+    write(tmp_path / begin.search, begin, trial_begin(), trial_end(), end)
+    found = find_ended(tmp_path, replace(begin, **changes))
+    assert (found is not None) is has_ended
 
 
 def test_the_fingerprint_is_of_what_is_searched():
