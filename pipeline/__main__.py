@@ -21,7 +21,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from pipeline.composition import COMPOSITION_ERRORS, conf_dir, explain, register_schema, typed
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config, ConfigError, Resume
+from pipeline.sweeps import Continuation, identifier
 
 _STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
@@ -71,10 +72,14 @@ def main() -> int:
     except COMPOSITION_ERRORS as error:
         if not composing:
             raise
+        Continuation.withdraw()
         _complain(explain(error, _overrides(), _config_dir()), error if full_error else None)
         return WRONG_CONFIGURATION
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        _complain(f"interrupted; {_what_next(interruption)}")
         return INTERRUPTED
+    finally:
+        Continuation.release()
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), COMPLETED)
 
 
@@ -89,11 +94,12 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         gc.freeze()
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
-    except KeyboardInterrupt:
-        _complain("interrupted; the search had not begun")
-        raise
     hydra_config = HydraConfig.get()
-    sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else None
+    sweep: str | None = None
+    if hydra_config.mode == RunMode.MULTIRUN:
+        sweep = identifier(Path(hydra_config.runtime.cwd, hydra_config.sweep.dir))
+        if config.resume is Resume.must:  # the sweep is there; its later searches are not
+            config.resume = Resume.auto
     try:
         result = run_search(config, overrides=list(hydra_config.overrides.task), sweep=sweep)
         directory = result.directory
@@ -102,15 +108,18 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     except SearchError as error:
         _complain(str(error), error if full_error or config.verbose > 1 else None)
         return Outcome(FAILED, str(error), error.directory)
-    except KeyboardInterrupt as interruption:
-        _complain(f"interrupted; {interruption or 'the search had not begun'}")
-        if sweep is None:
-            return Outcome(INTERRUPTED, "interrupted")
-        raise
     except Exception as error:  # ours: told in full, and the sweep's other searches go on
         _complain(f"unexpected {type(error).__name__}: {error}", error)
         return Outcome(FAILED, f"{type(error).__name__}: {error}")
     return Outcome(COMPLETED, None, directory)
+
+
+def _what_next(interruption: KeyboardInterrupt) -> str:
+    """Say how to go on with an interrupted sweep or search."""
+    if Continuation.held is None:
+        return str(interruption) or "the search had not begun"
+    again = " with resume=auto" if Continuation.held.resume is Resume.never else ""
+    return f"the same command{again} continues this sweep"
 
 
 def _wrong(error: ConfigError, *, config: Config | None, full_error: bool) -> Outcome:

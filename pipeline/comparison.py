@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -22,6 +21,7 @@ from rich.text import Text
 
 from pipeline.callbacks import Status
 from pipeline.standings import Job, Row, forget_jobs, note_job, rank, read_jobs, rows_of, withdraw
+from pipeline.sweeps import identifier
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,7 +95,7 @@ def compare(directory: Path, *, tracking_uri: str, console: Console) -> list[Row
     console.print(Text(f"The comparison is in {directory}"), soft_wrap=True)
     experiments = [job.experiment for job in jobs if job.directory and job.experiment]
     if experiments:
-        _track(rows, files, tracking_uri, experiments[0], directory.name)
+        _track(rows, files, tracking_uri, experiments[0], identifier(directory))
     return rows
 
 
@@ -261,9 +261,11 @@ def log_comparison(
     store = connect(uri, experiment)
     client = store.client
     name = "-".join(filter(None, ("comparison", _common(rows, "dataset"), _common(rows, "model"))))
-    run = client.create_run(store.experiment, tags=_tags(rows, sweep), run_name=name)
+    run = store.find_comparison(sweep) or client.create_run(
+        store.experiment, tags=_tags(rows, sweep), run_name=name
+    )
     run_id: str = run.info.run_id
-    now = int(time.time() * 1000)
+    now = run.info.start_time  # the same when it is told again, which then doubles nothing
     try:
         for row in rows:
             metrics = [Metric(key, value, now, step) for key, value, step in _metrics(row)]

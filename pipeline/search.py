@@ -23,7 +23,7 @@ from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
-from pipeline.storage import Folder, open_folder, write_config
+from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
@@ -74,11 +74,15 @@ def run_search(
     parts = _Parts.of(config)
     begin = _describe(config, parts, overrides, sweep)
     console = Console(quiet=config.verbose == 0, highlight=False)
+    if (ended := _ended_already(config, begin, console)) is not None:
+        return ended
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         try:
             if folder.only_undelivered:
-                return _deliver_rest(folder, config, console)
+                result, delivery = _deliver_rest(config, folder.path, console)
+                _tell_result(console, result, config.tracking.uri, delivery)
+                return result
             return _run_in(folder, config, parts, begin, console)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
@@ -91,12 +95,22 @@ def run_search(
             raise SearchError(sentence, folder.path) from error
 
 
+def _ended_already(config: Config, begin: SearchBegin, console: Console) -> SearchResult | None:
+    """Return the search of an interrupted sweep that has ended already, or raise why it failed."""
+    past = find_ended(Path(config.storage), begin)
+    if past is None:
+        return None
+    console.print(f"Finished already: {past.begin.search}", soft_wrap=True)
+    result, _ = _deliver_rest(config, Path(config.storage, past.begin.search), console)
+    return result
+
+
 def _run_in(
     folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
     progress = Progress(console, config.verbose)
-    tracking = _make_tracking(folder, config)
+    tracking = _make_tracking(config, folder.path)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
     callbacks = [journal, tracking, progress]
@@ -131,26 +145,26 @@ def _run_in(
     return result
 
 
-def _deliver_rest(folder: Folder, config: Config, console: Console) -> SearchResult:
-    """Bring MLflow what the process that finished the search did not live to deliver."""
-    tracking = _make_tracking(folder, config)
+def _deliver_rest(
+    config: Config, directory: Path, console: Console
+) -> tuple[SearchResult, Delivery]:
+    """Bring MLflow what the process that finished a search did not live to deliver."""
+    tracking = _make_tracking(config, directory)
     tracking.start()
     delivery = tracking.close()
-    _tell_undelivered(console, folder.path, delivery)
-    history = read(folder.path)
+    _tell_undelivered(console, directory, delivery)
+    history = read(directory)
     if history.evaluation is None:
         assert history.end is not None
-        raise SearchError(str(history.end.message), folder.path)
-    result = SearchResult(folder.path, history, folder.path / history.evaluation.model)
-    _tell_result(console, result, config.tracking.uri, delivery)
-    return result
+        raise SearchError(str(history.end.message), directory)
+    return SearchResult(directory, history, directory / history.evaluation.model), delivery
 
 
-def _make_tracking(folder: Folder, config: Config) -> Tracking:
+def _make_tracking(config: Config, directory: Path) -> Tracking:
     tracking: Tracking = components.explained(
         "tracking",
         Tracking,
-        folder.path,
+        directory,
         uri=config.tracking.uri,
         experiment=config.tracking.experiment,
         registered_model=config.tracking.registered_model,

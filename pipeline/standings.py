@@ -125,7 +125,9 @@ def withdraw(directory: Path) -> None:
     for folder in (directory / _JOBS, directory, *directory.parents[:3]):
         try:
             folder.rmdir()
-        except OSError:  # not empty, or not there: somebody else's
+        except FileNotFoundError:  # no job got as far as a note
+            continue
+        except OSError:  # not empty: somebody else's
             return
 
 

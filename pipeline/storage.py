@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from pipeline.callbacks import SearchBegin, Status
 from pipeline.config import ConfigError, Resume
 from pipeline.files import DamagedFileError, check_arrays, replacing
-from pipeline.history import FILE_NAME, History, JournalError, follow, read
+from pipeline.history import FILE_NAME, History, JournalError, fold, follow, read
+from pipeline.sweeps import decisive
 from pipeline.trial_files import FOLDER
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
@@ -115,6 +116,46 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
                 died = (journal.parent / _RUNNING).exists()
                 return past if not past.finished or died or _extends(begin, past) else None
     return None
+
+
+def find_ended(storage: Path, begin: SearchBegin) -> History | None:
+    """Return the search of the same sweep that a job asks for, if it has ended.
+
+    Args:
+        storage: Where searches live.
+        begin: The search that is about to start.
+
+    Returns:
+        The search, which completed or failed; None if there is none.
+    """
+    if begin.sweep is None:
+        return None
+    for journal in storage.glob(f"*/{FILE_NAME}"):
+        try:
+            first = next((record for _, record in follow(journal.parent)), None)
+            if getattr(first, "fingerprint", None) != begin.fingerprint:
+                continue
+            records = [record for _, record in follow(journal.parent)]
+            past = fold(records)
+        except (JournalError, OSError):  # told by what looks for a search to continue
+            continue
+        asked = (record for record in records if isinstance(record, SearchBegin))
+        if any(_is_same_job(record, begin) for record in asked) and _has_ended(past, begin):
+            return past
+    return None
+
+
+def _is_same_job(one: SearchBegin, other: SearchBegin) -> bool:
+    """Whether two beginnings of searches with the same fingerprint are of one job of a sweep."""
+    return one.sweep == other.sweep and decisive(one.overrides) == decisive(other.overrides)
+
+
+def _has_ended(past: History, begin: SearchBegin) -> bool:
+    """Whether a job need not run again."""
+    if past.end is not None and past.end.status is Status.FAILED:
+        # KerasTuner's FatalError is a wrong configuration, which may have been mended since.
+        return not (past.end.message or "").startswith("Fatal")
+    return past.finished and not _extends(begin, past)
 
 
 def _extends(begin: SearchBegin, past: History) -> bool:

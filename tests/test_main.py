@@ -151,7 +151,7 @@ def test_an_interruption_ends_a_sweep(command, tmp_path, store):
     )
     ended = command(f"-m seed=0,1 {TINY} +callbacks.stop._target_=mine.Stop")
     assert ended.code == 130
-    assert ended.err == "error: interrupted; the same command continues this search\n"
+    assert ended.err == "error: interrupted; the same command continues this sweep\n"
     assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
     assert len(histories(tmp_path)) == 1
 

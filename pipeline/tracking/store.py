@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.runs import Key
@@ -66,6 +67,21 @@ class Store:
             token = page.token
             if not token:
                 return found
+
+    def find_comparison(self, sweep: str) -> Run | None:
+        """Find the run of a sweep's comparison.
+
+        Args:
+            sweep: The sweep's identifier.
+
+        Returns:
+            The run; None if the sweep was not compared yet.
+        """
+        condition = (
+            f"tags.`pipeline.kind` = 'comparison' and tags.`pipeline.sweep` = {_quoted(sweep)}"
+        )
+        runs = self.client.search_runs([self.experiment], condition, max_results=1)
+        return next(iter(runs), None)
 
 
 def connect(uri: str, experiment: str) -> Store:
