@@ -15,12 +15,13 @@ _MOST_DEATHS = 3
 
 def position(past: History) -> str:
     """Return where a search continues: its next trial, and the epochs which that has already."""
-    running = [attempt for attempt in past.attempts if not attempt.finished]
-    trials = {attempt.begin.trial for attempt in past.attempts if attempt.finished}
-    if not running:
-        return f"trial {len(trials):04d}"
-    trial, told = running[0].begin.trial, running[0].epochs
-    return f"trial {trial}" + (f", of which {count(len(told), 'epoch')} are known" if told else "")
+    newest = {attempt.begin.trial: attempt for attempt in past.attempts}
+    running = next((attempt for attempt in newest.values() if not attempt.finished), None)
+    if running is None:
+        return f"trial {len(newest):04d}"
+    epochs = len(running.epochs)
+    known = f", of which {count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} known"
+    return f"trial {running.begin.trial}" + (known if running.continues and epochs else "")
 
 
 def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:

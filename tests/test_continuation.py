@@ -1,0 +1,75 @@
+"""What a search that goes on is told of its past."""
+
+import pytest
+from records import epoch_end, search_begin, trial_begin, trial_end
+
+from pipeline.callbacks import Status
+from pipeline.continuation import earlier, lost_attempts, position, restored_trials
+from pipeline.history import fold
+
+FAILED = {"status": Status.FAILED, "final": False}
+INTERRUPTED = {"status": Status.INTERRUPTED, "final": False}
+DIED = (trial_begin("0001"), epoch_end("0001"))
+
+
+def past(*records):
+    return fold([search_begin(), trial_begin(), trial_end(), *records])
+
+
+@pytest.mark.parametrize(
+    ("records", "where"),
+    [
+        ((), "trial 0001"),
+        ((trial_begin("0001"),), "trial 0001"),
+        (DIED, "trial 0001, of which 1 epoch is known"),
+        ((*DIED, trial_end("0001", **INTERRUPTED)), "trial 0001, of which 1 epoch is known"),
+        ((*DIED, trial_end("0001", **FAILED)), "trial 0001"),
+        (
+            (
+                *DIED,
+                trial_end("0001", **FAILED),
+                trial_begin("0001", 1),
+                trial_end("0001", attempt=1),
+            ),
+            "trial 0002",
+        ),
+    ],
+)
+def test_says_where_it_continues(records, where):
+    assert position(past(*records)) == where
+
+
+@pytest.mark.parametrize(("allowed", "lost"), [(1, True), (2, True), (3, False), (None, False)])
+def test_two_deaths(allowed, lost):
+    ends = lost_attempts(past(trial_begin("0001"), search_begin(), trial_begin("0001")), allowed)
+    assert len(ends) == lost
+    if ends:
+        assert (ends[0].trial, ends[0].status, ends[0].final) == ("0001", Status.FAILED, True)
+        assert "the process died 2 times while it ran this trial" in ends[0].message
+
+
+def test_attempts_that_raised_count_as_well():
+    records = (trial_begin("0001"), trial_end("0001", **FAILED), trial_begin("0001", 1))
+    assert not lost_attempts(past(*records), 3)
+    assert len(lost_attempts(past(*records), 2)) == 1
+
+
+def test_what_is_spent():
+    again = (
+        *DIED,
+        trial_end("0001", **FAILED),
+        trial_begin("0001", 1),
+        epoch_end("0001", attempt=1),
+    )
+    known = earlier(past(*again))
+    assert known.attempts == {"0000": 0, "0001": 1}
+    assert known.seconds == {"0001": 1.0}  # of the attempt that goes on
+    assert known.elapsed == 3.0  # of those that ended
+
+
+def test_a_trial_that_was_interrupted_runs_again():
+    trials = restored_trials(past(*DIED))
+    assert [(trial.trial_id, trial.status) for trial in trials] == [
+        ("0000", "COMPLETED"),
+        ("0001", "RUNNING"),
+    ]
