@@ -11,7 +11,7 @@ from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import describe_error, redact, resolve
 
 _FIRST_DELAY = 0.5
-_LONGEST_DELAY = 30.0
+_LONGEST_DELAY = 10.0
 _PAUSE = 0.2  # between deliveries, so that fast epochs share one
 
 
