@@ -270,6 +270,8 @@ def _best_epochs(attempt: Attempt) -> int:
 
 def _tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
     if delivery.undelivered:
+        if console.quiet:  # it is the one thing that is still to be done
+            console = Console(stderr=True, highlight=False)
         console.print(
             f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
             f"them with: python -m pipeline.tracking {shlex.quote(str(directory))}",

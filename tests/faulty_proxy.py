@@ -33,6 +33,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.patience = patience
         self.faulty = True
         self.met: Counter[str] = Counter()
+        self.pending = 0  # requests, those that the client gave up included
         self._plan = _plan(random.Random(seed), gaps)
         self._lock = threading.Lock()
 
@@ -41,7 +42,13 @@ class FaultyProxy(ThreadingHTTPServer):
         with self._lock:
             fault = next(self._plan) if self.faulty else None
             self.met[fault or "none"] += 1
+            self.pending += 1
             return fault
+
+    def settle(self) -> None:
+        """Note that a request was dealt with."""
+        with self._lock:
+            self.pending -= 1
 
 
 @contextlib.contextmanager
@@ -70,6 +77,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.server.next_fault()
+        try:
+            self._suffer(fault, body)
+        finally:
+            self.server.settle()
+
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
+
+    def _suffer(self, fault: str | None, body: bytes) -> None:
         if fault == "error":
             self._answer(500, b'{"error_code": "INTERNAL_ERROR", "message": "made up"}')
             return
@@ -85,8 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
         else:
             self._answer(status, content, torn=fault == "truncated")
-
-    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
 
     def _pass_on(self, body: bytes) -> tuple[int, bytes]:
         headers = {name: value for name, value in self.headers.items() if name != "Host"}

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--uri", help="another tracking store, which gets the whole search (default: its own)"
     )
     options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
         courier, uri = _courier(options.directory, options.uri)
     except ValueError as error:
