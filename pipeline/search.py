@@ -1,6 +1,7 @@
 """One search, from its configuration to its result: the page that wires everything."""
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -305,10 +306,13 @@ def _best_epochs(attempt: Attempt) -> int:
 
 def _tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
     if delivery.undelivered:
+        if console.quiet:  # it is the one thing that is still to be done
+            console = Console(stderr=True, highlight=False)
         console.print(
             f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
-            f"them with: python -m pipeline.tracking {directory}",
+            f"them with: python -m pipeline.tracking {shlex.quote(str(directory))}",
             soft_wrap=True,
+            markup=False,  # an error may hold brackets
         )
 
 

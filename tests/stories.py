@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import zlib
 from pathlib import Path
 
@@ -135,28 +136,83 @@ def points(uri: str, run) -> dict[str, list[tuple[int, int, float]]]:
 
 def artifacts(uri: str, run_id: str, path: str | None = None) -> list[str]:
     """Return the paths of a run's artifacts."""
+    return [item.path for item in _files(MlflowClient(uri), run_id, path)]
+
+
+def _files(client: MlflowClient, run_id: str, path: str | None = None) -> list:
     found = []
-    for item in MlflowClient(uri).list_artifacts(run_id, path):
-        found += artifacts(uri, run_id, item.path) if item.is_dir else [item.path]
-    return sorted(found)
+    for item in client.list_artifacts(run_id, path):
+        found += _files(client, run_id, item.path) if item.is_dir else [item]
+    return sorted(found, key=lambda item: item.path)
 
 
 def picture(uri: str, experiment: str = EXPERIMENT) -> dict:
     """Return all that MLflow shows of an experiment's runs, but for identifiers."""
+    client = MlflowClient(uri)
+    found = runs(uri, experiment)
+    names = {run.info.run_id: name for name, run in found.items()}
+    models = _models(client, found)
     return {
         name: {
             "status": run.info.status,
             "times": (run.info.start_time, run.info.end_time),
             "params": run.data.params,
             "tags": {k: v for k, v in run.data.tags.items() if k != "mlflow.parentRunId"},
-            "nested": "mlflow.parentRunId" in run.data.tags,
+            "parent": names.get(run.data.tags.get("mlflow.parentRunId", "")),
             "points": str(points(uri, run)),  # as text, NaN equals NaN
-            "artifacts": artifacts(uri, run.info.run_id),
-            "inputs": [item.dataset.to_dictionary() for item in run.inputs.dataset_inputs],
+            "artifacts": [(f.path, f.file_size) for f in _files(client, run.info.run_id)],
+            "inputs": [
+                (item.dataset.to_dictionary(), [(tag.key, tag.value) for tag in item.tags])
+                for item in run.inputs.dataset_inputs
+            ],
             "outputs": len(run.outputs.model_outputs) if run.outputs else 0,
+            "models": [m for source, m in models if source == run.info.run_id],
+            "versions": _versions(client, run.info.run_id),
         }
-        for name, run in runs(uri, experiment).items()
+        for name, run in found.items()
     }
+
+
+def _models(client: MlflowClient, found: dict) -> list[tuple[str, dict]]:
+    """Return the logged models of an experiment, by their run; each must belong to one."""
+    experiments = {run.info.experiment_id for run in found.values()}
+    models = client.search_logged_models(list(experiments)) if experiments else []
+    assert {model.source_run_id for model in models} <= {r.info.run_id for r in found.values()}
+    shown = []
+    for model in models:
+        versions = json.loads(model.tags.pop("mlflow.modelVersions", "[]"))
+        about = (model.name, model.model_type, str(model.status), len(versions))
+        files = artifacts_of_model(client, model.model_id)
+        shown.append((model.source_run_id, {"about": about, "tags": model.tags, "files": files}))
+    return sorted(shown, key=str)
+
+
+def artifacts_of_model(client: MlflowClient, model_id: str) -> list[str]:
+    """Return the paths of the files in a logged model's folder."""
+
+    def walk(path):
+        for item in client.list_logged_model_artifacts(model_id, path):
+            if item.is_dir:
+                yield from walk(item.path)
+            else:
+                yield item.path
+
+    return sorted(walk(None))
+
+
+def _versions(client: MlflowClient, run_id: str) -> list[tuple]:
+    """Return what the registry has of a run, whatever the registered model's name."""
+    run = client.get_run(run_id)
+    logged = run.outputs.model_outputs if run.outputs else []
+    locations = {client.get_logged_model(item.model_id).artifact_location for item in logged}
+    shown = []
+    for version in client.search_model_versions(f"run_id = '{run_id}'"):
+        aliases = client.get_model_version(version.name, version.version).aliases
+        tags = {key: value.replace(version.name, "NAME") for key, value in version.tags.items()}
+        text = (str(version.version), version.description, version.status, sorted(aliases))
+        is_logged = version.source in locations
+        shown.append((*text, tags, is_logged))
+    return sorted(shown, key=str)
 
 
 def save_example(directory: Path, **columns) -> None:

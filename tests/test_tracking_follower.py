@@ -1,3 +1,5 @@
+import os
+import signal
 import socket
 import threading
 import time
@@ -135,6 +137,28 @@ def test_what_mlflow_refuses_is_told(folder, store):
     # The run is made anew: what a person deletes while the search writes to it comes back.
     assert search.close().undelivered == 0
     assert runs(store)["trial 0000"].data.metrics["loss"] == 1.0
+
+
+def test_who_interrupts_the_waiting_is_told_what_is_left(folder):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        search = Search(folder, f"http://127.0.0.1:{server.getsockname()[1]}")
+        search.tell(Story().begin().trial().end())
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        started = time.monotonic()
+        delivery = search.close(patience=60)
+        assert time.monotonic() - started < 10
+    assert (delivery.undelivered, delivery.error) == (6, "interrupted")
+
+
+def test_a_search_that_ends_before_its_loop(folder, store):
+    Story().begin().start().write(folder)  # its process died; the next one fails at once
+    search = Search(folder, store)
+    search.tell(Story().fail())
+    delivery = search.close()
+    assert (delivery.undelivered, delivery.error) == (
+        3,
+        "the search ended before it could be shown",
+    )
 
 
 def test_it_closes_without_a_search(folder, store):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipeline.tracking.delivery import FILE_NAME, Courier, Position
 from pipeline.tracking.store import describe_error, redact, resolve
 
 DELIVERED, UNREACHABLE, WRONG = 0, 1, 2
+_TRIES = 5  # in a row that brought nothing whole to a server that does answer
+_PAUSE = 0.5  # seconds between two
 _SECRET = "***"  # what `redact` leaves of one
 
 
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--uri", help="another tracking store, which gets the whole search (default: its own)"
     )
     options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
         courier, uri = _courier(options.directory, options.uri)
     except ValueError as error:
@@ -54,15 +59,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _deliver(courier: Courier, uri: str) -> int:
-    count = courier.undelivered()
-    try:
-        courier.deliver()
-    except Exception as error:  # MLflow raises too many kinds to list; each is told
-        reason = describe_error(uri, error)
-        return _complain(
-            f"{courier.undelivered()} records could not be delivered to {redact(uri)}: {reason}",
-            UNREACHABLE,
-        )
+    count = left = courier.undelivered()
+    tries = 0
+    while True:
+        taken = courier.steps
+        try:
+            courier.deliver()
+            courier.abandon()  # the lock says that nobody runs it
+            break
+        except Exception as error:  # MLflow raises too many kinds to list; each is told
+            before, left = left, courier.undelivered()
+            tries = tries + 1 if left == before else 0
+            if tries == _TRIES or courier.steps == taken:
+                reason = describe_error(uri, error)
+                sentence = f"{left} records could not be delivered to {redact(uri)}: {reason}"
+                return _complain(sentence, UNREACHABLE)
+            time.sleep(_PAUSE)
     registered = f"; {courier.registered}" if courier.registered else ""
     sys.stdout.write(f"delivered {count} records to {redact(uri)}{registered}\n")
     return DELIVERED

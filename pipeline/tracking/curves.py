@@ -26,10 +26,12 @@ class Curves:
     def add(self, record: EpochEnd) -> None:
         """Log an epoch, and the means if all executions have now reported it.
 
-        An attempt that was continued reports again what it trains again, in order: what was known
-        of that epoch and those behind it is void.
+        An attempt that was continued reports epochs again, in order. Unless it reports the same,
+        what was known of that epoch and those behind it is void.
         """
         position = (record.execution, record.epoch)
+        if position in self._logs and _same_logs(self._logs[position], record.logs):
+            return
         for known in [known for known in self._logs if known >= position]:
             del self._logs[known]
         self._logs[position] = record.logs
@@ -74,6 +76,10 @@ class Curves:
 
 def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values)
+
+
+def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
 
 
 def _same(one: float, other: float) -> bool:

@@ -16,7 +16,7 @@ from pipeline.tracking.runs import SearchRuns
 from pipeline.tracking.store import Store, connect
 
 FILE_NAME = "tracking.json"
-_RECORDS_AT_ONCE = 1000
+_MOST_AT_ONCE = 1000
 _MODEL_SECONDS = 120.0
 
 
@@ -109,8 +109,11 @@ class Courier:
         self._uri = uri
         self._position = position
         self._remember = remember
-        self._progressed = progressed
+        self.steps = 0  # that succeeded
+        self._tell_progress = progressed
         self._connection: _Connection | None = None
+        self._at_once = _MOST_AT_ONCE
+        self._doubtful = False  # requests that were given up may be executed yet
 
     def undelivered(self) -> int:
         """Return how many records of the journal MLflow does not have."""
@@ -126,9 +129,32 @@ class Courier:
         """
         try:
             self._deliver()
+            if self._doubtful and self._ended:
+                self._connection = None  # looks again at what is there
+                self._deliver()
+                self._doubtful = False
         except BaseException:
             self._connection = None  # what arrived is unknown
+            self._doubtful = True
+            # Over a network that fails often, only small steps ever succeed.
+            self._at_once = max(1, self._at_once // 8)
             raise
+
+    def abandon(self) -> None:
+        """Show as interrupted what still runs; nobody may be running the search.
+
+        Raises:
+            Exception: As `deliver`, which must have come before.
+        """
+        if self._connection is None or self._ended:
+            return
+        connection, self._connection = self._connection, None  # the journal does not tell of it
+        connection.runs.abandon()
+        connection.projection.push()
+
+    @property
+    def _ended(self) -> bool:
+        return self._connection is not None and self._connection.runs.search.status is not None
 
     def _deliver(self) -> None:
         connection = self._connection or self._connect()
@@ -146,6 +172,7 @@ class Courier:
                 self._deliver_model(connection)
             if records:
                 self._advance(records[-1][0])
+                self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
 
     def _next_records(self) -> tuple[list[tuple[int, Record]], bool]:
         """Return what is sent next, and whether nothing is behind it.
@@ -155,13 +182,13 @@ class Courier:
         """
         records: list[tuple[int, Record]] = []
         for end, record in follow(self._directory, self._position.offset):
-            if len(records) == _RECORDS_AT_ONCE or (records and isinstance(record, EvaluationEnd)):
+            if len(records) == self._at_once or (records and isinstance(record, EvaluationEnd)):
                 return records, False
             records.append((end, record))
         return records, True
 
     def _connect(self) -> _Connection | None:
-        """Look up what is there; what the position says is void if the runs are gone."""
+        """Look up what is there; if that is not as it was left, the position is void."""
         first = next(iter(follow(self._directory)), None)
         if first is None:
             return None
@@ -172,8 +199,16 @@ class Courier:
         self.experiment_id = store.experiment
         self._progressed(0.0)
         known = store.find_runs(begin.search)
-        if None not in known and self._position.offset:
+        runs = self._delivered(begin)
+        wrong = known.doubled or (known.running and runs.search.status is not None)
+        if self._position.offset and (wrong or None not in known.identifiers):
             self._advance(0)
+            runs = SearchRuns(begin)
+        projection = Projection(store, runs, known.identifiers, self._directory, self._progressed)
+        return _Connection(store, runs, projection)
+
+    def _delivered(self, begin: SearchBegin) -> SearchRuns:
+        """Return the runs as they should be shown already."""
         runs = SearchRuns(begin)
         for end, record in follow(self._directory):
             if end > self._position.offset:
@@ -181,9 +216,7 @@ class Courier:
             runs.add(record)
             if end == self._position.offset:
                 runs.settle()
-        return _Connection(
-            store, runs, Projection(store, runs, known, self._directory, self._progressed)
-        )
+        return runs
 
     def _deliver_model(self, connection: _Connection) -> None:
         """Log and register the best model; an older one was overwritten in the folder."""
@@ -200,6 +233,10 @@ class Courier:
             )
         connection.model_of = evaluation
         self._progressed(0.0)
+
+    def _progressed(self, seconds: float) -> None:
+        self.steps += 1
+        self._tell_progress(seconds)
 
     def _advance(self, offset: int) -> None:
         self._position = dataclasses.replace(self._position, offset=offset)

@@ -11,7 +11,7 @@ from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import describe_error, redact, resolve
 
 _FIRST_DELAY = 0.5
-_LONGEST_DELAY = 30.0
+_LONGEST_DELAY = 10.0
 _PAUSE = 0.2  # between deliveries, so that fast epochs share one
 
 
@@ -98,7 +98,7 @@ class Tracking(SearchCallback):
     on_trial_begin = on_epoch_end = on_trial_end = on_evaluation_end = _hear
 
     def close(self, patience: float = 10.0) -> Delivery:
-        """Wait until MLflow has everything, then stop.
+        """Wait until MLflow has everything, then stop; Ctrl-C ends the waiting.
 
         Args:
             patience: Seconds without any success after which it stops all the same.
@@ -111,17 +111,23 @@ class Tracking(SearchCallback):
             self._idle = False
             self._condition.notify_all()
             started = time.monotonic()
-            while self._thread.is_alive() and not self._idle:
-                since = max(started, self._succeeded)
-                left = since + max(patience, self._next_step_takes) - time.monotonic()
-                if left <= 0:
-                    break
-                self._condition.wait(left)
+            reason = f"no answer within {patience:g} seconds"
+            if self._thread.ident is None:
+                reason = "the search ended before it could be shown"
+            try:
+                while self._thread.is_alive() and not self._idle:
+                    since = max(started, self._succeeded)
+                    left = since + max(patience, self._next_step_takes) - time.monotonic()
+                    if left <= 0:
+                        break
+                    self._condition.wait(left)
+            except KeyboardInterrupt:  # it ends the waiting; what is left is told all the same
+                reason = "interrupted"
             self._stopped = True
             self._condition.notify_all()
         undelivered = self._courier.undelivered()
         if undelivered and self._error is None:
-            self._error = f"no answer within {patience:g} seconds"
+            self._error = reason
         return Delivery(
             undelivered, self._error, self._courier.registered, self._courier.experiment_id
         )

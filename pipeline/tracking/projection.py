@@ -77,7 +77,8 @@ class Projection:
             self._create(key, run)
         identifier = self._identifiers[key]
         sent = self._sent_tags.setdefault(key, {})
-        tags = [RunTag(name, value) for name, value in run.tags.items() if sent.get(name) != value]
+        shown = self._tags(key, run)
+        tags = [RunTag(name, value) for name, value in shown.items() if sent.get(name) != value]
         params = [Param(name, value) for name, value in run.params.items()]
         for some_params, some_metrics, some_tags in _batches(params, run.metrics, tags):
             self._client.log_batch(identifier, some_metrics, some_params, some_tags)
@@ -87,19 +88,22 @@ class Projection:
             self._client.set_terminated(identifier, _STATUSES[run.status], run.end)
         elif not created and "pipeline.status" in {tag.key for tag in tags}:
             self._client.update_run(identifier, status="RUNNING")
-        self._sent_tags[key] = dict(run.tags)
+        self._sent_tags[key] = shown
         self._progressed(0.0)
 
     def _create(self, key: Key, run: Run) -> None:
-        tags = dict(run.tags)
-        if key is not None:
-            tags[MLFLOW_PARENT_RUN_ID] = self.search_run
+        tags = self._tags(key, run)
         info = self._client.create_run(
             self._experiment, start_time=run.start, tags=tags, run_name=run.name
         ).info
         self._identifiers[key] = info.run_id
-        self._sent_tags[key] = dict(run.tags)
+        self._sent_tags[key] = tags
         self._progressed(0.0)
+
+    def _tags(self, key: Key, run: Run) -> dict[str, str]:
+        return (
+            dict(run.tags) if key is None else {**run.tags, MLFLOW_PARENT_RUN_ID: self.search_run}
+        )
 
     def _describe(self) -> None:
         """Renew the description, not more often than people read it."""

@@ -81,7 +81,13 @@ def log_model(
     moment = str(milliseconds(evaluation.time))
     info = client.get_run(run).info
     found = client.search_logged_models([info.experiment_id], f"source_run_id = '{run}'")
-    logged = next((model for model in found if model.tags.get(_EVALUATED) == moment), None)
+    twins = [model for model in found if model.tags.get(_EVALUATED) == moment]
+    twins.sort(
+        key=lambda model: (model.status != LoggedModelStatus.READY, model.creation_timestamp)
+    )
+    for twin in twins[1:]:  # a request that was given up was executed all the same
+        client.delete_logged_model(twin.model_id)
+    logged = twins[0] if twins else None
     if logged is None:
         tags = {
             "pipeline.search": begin.search,
@@ -153,7 +159,11 @@ def register(
 def _find_version(client: MlflowClient, name: str, logged: LoggedModel) -> ModelVersion | None:
     versions = client.search_model_versions(f"run_id = '{logged.source_run_id}'")
     moment = logged.tags[_EVALUATED]
-    return next((v for v in versions if v.name == name and v.tags.get(_EVALUATED) == moment), None)
+    twins = [v for v in versions if v.name == name and v.tags.get(_EVALUATED) == moment]
+    twins.sort(key=lambda version: (_DECISION not in version.tags, int(version.version)))
+    for twin in twins[1:]:  # as of logged models
+        client.delete_model_version(name, twin.version)
+    return twins[0] if twins else None
 
 
 def _create_version(

@@ -107,6 +107,7 @@ class SearchRuns:
         self.files: list[tuple[str, str | None]] = []
         self.opened = self.ended = self.evaluated = self.told = False
         self._begin = begin
+        self._latest = begin.time
         self._trials: dict[tuple[str, int], _Trial] = {}
         self._finished: set[str] = set()
         self._best: float | None = None
@@ -114,6 +115,7 @@ class SearchRuns:
 
     def add(self, record: Record) -> None:
         """Take in the journal's next record."""
+        self._latest = record.time
         if not isinstance(record, EpochEnd):
             self._milestones.append(record)
             self.told = True
@@ -135,6 +137,10 @@ class SearchRuns:
                 self.ended = True
             case EvaluationEnd():
                 self._evaluate(record)
+
+    def abandon(self) -> None:
+        """Consider interrupted what still runs: the process that ran it died."""
+        self.add(SearchEnd(Status.INTERRUPTED, None, "its process died", self._latest))
 
     def settle(self) -> None:
         """Consider everything sent."""

@@ -1,7 +1,8 @@
 """Where MLflow keeps a search: what may be given as its address, and what is found there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipeline.tracking.runs import Key
 
@@ -34,39 +36,61 @@ class Store:
     client: MlflowClient
     experiment: str
 
-    def find_runs(self, search: str) -> dict[Key, str]:
-        """Find the runs of a search.
+    def find_runs(self, search: str) -> "Found":
+        """Find the runs of a search, and delete those that are there twice.
 
-        A run that exists twice, because its creation was repeated when the answer to the first
-        request was lost, is deleted once.
+        A request that was given up may be executed all the same, even much later: then its
+        repetition has created a second run.
 
         Args:
             search: The search's identifier.
 
         Returns:
-            Run identifiers by what they are of.
+            The runs.
         """
-        found: dict[Key, str] = {}
+        found: dict[Key, list[Run]] = {}
+        for run in self._search(f"tags.`pipeline.search` = {_quoted(search)}"):
+            if run.data.tags.get("pipeline.kind") in ("search", "trial"):
+                found.setdefault(_key(run.data.tags), []).append(run)
+        everything = [run for twins in found.values() for run in twins]
+        parents = {run.data.tags.get(MLFLOW_PARENT_RUN_ID) for run in everything}
+        kept = {
+            key: max(twins, key=lambda run: _worth(run, parents)) for key, twins in found.items()
+        }
+        for run in everything:
+            if run not in kept.values():
+                self.client.delete_run(run.info.run_id)
+        return Found(
+            {key: run.info.run_id for key, run in kept.items()},
+            doubled=len(everything) > len(kept),
+            running=any(_is_running(run) for run in kept.values()),
+        )
+
+    def _search(self, condition: str) -> Iterator[Run]:
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment],
-                f"tags.`pipeline.search` = {_quoted(search)}",
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
+                [self.experiment], condition, max_results=_PAGE, page_token=token
             )
-            for run in page:
-                if run.data.tags.get("pipeline.kind") not in ("search", "trial"):
-                    continue
-                key = _key(run.data.tags)
-                if key in found:
-                    self.client.delete_run(run.info.run_id)
-                else:
-                    found[key] = run.info.run_id
+            yield from page
             token = page.token
             if not token:
-                return found
+                return
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs of a search that are in a store.
+
+    Attributes:
+        identifiers: Their identifiers, by what they are of.
+        doubled: Whether some were there twice; what the deleted ones were told is lost.
+        running: Whether any is shown as running.
+    """
+
+    identifiers: dict[Key, str]
+    doubled: bool
+    running: bool
 
     def find_comparison(self, sweep: str) -> Run | None:
         """Find the run of a sweep's comparison.
@@ -230,6 +254,15 @@ def sqlite_path(uri: str) -> Path | None:
 def is_http(uri: str) -> bool:
     """Return whether the address is a server's."""
     return uri.startswith(("http://", "https://"))
+
+
+def _worth(run: Run, parents: AbstractSet[str | None]) -> tuple[bool, int]:
+    """Return what to keep one of several equal runs by: its children, and how much it was told."""
+    return run.info.run_id in parents, len(run.data.metrics) + len(run.data.params)
+
+
+def _is_running(run: Run) -> bool:
+    return "RUNNING" in (run.info.status, run.data.tags.get("pipeline.status"))
 
 
 def _quoted(value: str) -> str:
