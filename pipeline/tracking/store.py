@@ -66,6 +66,20 @@ class Store:
             running=any(_is_running(run) for run in kept.values()),
         )
 
+    def find_comparison(self, sweep: str) -> Run | None:
+        """Find the run of a sweep's comparison.
+
+        Args:
+            sweep: The sweep's identifier.
+
+        Returns:
+            The run; None if the sweep was not compared yet.
+        """
+        condition = (
+            f"tags.`pipeline.kind` = 'comparison' and tags.`pipeline.sweep` = {_quoted(sweep)}"
+        )
+        return next(self._search(condition), None)
+
     def _search(self, condition: str) -> Iterator[Run]:
         token = None
         while True:
@@ -91,21 +105,6 @@ class Found:
     identifiers: dict[Key, str]
     doubled: bool
     running: bool
-
-    def find_comparison(self, sweep: str) -> Run | None:
-        """Find the run of a sweep's comparison.
-
-        Args:
-            sweep: The sweep's identifier.
-
-        Returns:
-            The run; None if the sweep was not compared yet.
-        """
-        condition = (
-            f"tags.`pipeline.kind` = 'comparison' and tags.`pipeline.sweep` = {_quoted(sweep)}"
-        )
-        runs = self.client.search_runs([self.experiment], condition, max_results=1)
-        return next(iter(runs), None)
 
 
 def connect(uri: str, experiment: str) -> Store:
