@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.files import read_arrays, write_arrays
+from pipeline.arrays import read_arrays, write_arrays
 from pipeline.results import Logs
 from pipeline.weights import Weights
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.files import read_arrays, write_arrays
+from pipeline.arrays import read_arrays, write_arrays
 from pipeline.weights import Weights
 
 Logs = Mapping[int, Mapping[str, float]]

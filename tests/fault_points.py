@@ -26,7 +26,7 @@ import pipeline
 _LINES = {
     "training": (
         *("trainer.py", "fault_training.py", "best_epoch.py", "checkpoint.py", "results.py"),
-        *("weights.py", "files.py"),
+        *("weights.py", "arrays.py", "files.py"),
     ),
     "loop": (
         *("search.py", "tuner.py", "history.py", "storage.py", "trial_files.py"),
