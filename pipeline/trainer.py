@@ -1,7 +1,7 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pipeline import batches
 from pipeline.best_epoch import BestEpoch, EpochListener
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.release import build_state, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.weights import Weights
 
@@ -89,7 +90,14 @@ class Trainer:
             StorageError: The checkpoint cannot be written.
             DamagedFileError: The checkpoint cannot be read.
         """
+        with gradients_released():
+            return self._train(execution, on_epoch_end, should_stop)
+
+    def _train(
+        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+    ) -> TrainingResult:
         model = self.build(execution.hyperparameters, execution.seed)
+        build_state(model, *_first_example(self.dataset.train))
         if execution.weights is not None:
             execution.weights.apply(model)
         own_fit = _has_own_fit(self.hypermodel)
@@ -150,7 +158,7 @@ class Trainer:
             )
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
-            model(_first_example(self.dataset.train.x))
+            model(_first_example(self.dataset.train)[0])
         return model
 
     def _fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> None:
@@ -241,7 +249,6 @@ def _pair(split: Split) -> tuple[Inputs, np.ndarray]:
     return split.x, split.y
 
 
-def _first_example(inputs: Inputs) -> Any:
-    if isinstance(inputs, Mapping):
-        return {name: keras.ops.convert_to_tensor(column[:1]) for name, column in inputs.items()}
-    return keras.ops.convert_to_tensor(inputs[:1])
+def _first_example(split: Split) -> Any:
+    first = keras.tree.map_structure(lambda values: values[:1], _pair(split))
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, first)

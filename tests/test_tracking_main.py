@@ -94,3 +94,31 @@ def test_a_running_search_delivers_itself(folder, store, capsys):
         assert main([str(folder)]) == 2
     assert "is in use; a running search delivers itself" in capsys.readouterr().err
     assert runs(store) == {}
+
+
+@pytest.mark.parametrize("offset", [7, 10**6, -1])
+def test_a_position_that_the_journal_does_not_have(offset, folder, store):
+    """A power cut may take the journal's last lines, which were not forced to the disk yet."""
+    track(folder, store)
+    position = json.loads((folder / "tracking.json").read_text()) | {"offset": offset}
+    (folder / "tracking.json").write_text(json.dumps(position))
+    assert main([str(folder)]) == 0
+    assert set(runs(store)) == {"digits-mlp-random", "trial 0000"}
+
+
+@pytest.mark.parametrize("wrong", [{"uri": 5}, {"offset": "x"}, {"experiment": None}])
+def test_a_position_of_other_types_is_damaged(wrong, folder, store, capsys):
+    track(folder, store)
+    position = json.loads((folder / "tracking.json").read_text()) | wrong
+    (folder / "tracking.json").write_text(json.dumps(position))
+    assert main([str(folder)]) == 2
+    assert "is damaged (it has values of other types" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["tracking: {", "garbage", "tracking: {uri: 1}", ""])
+def test_a_damaged_configuration(content, folder, capsys):
+    (folder / "config.yaml").write_text(content)
+    assert main([str(folder)]) == 2
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n")) == ("", 1)
+    assert "config.yaml is damaged (" in error

@@ -193,7 +193,7 @@ def test_a_model_through_a_server(server, evaluated):
         assert deliver(folder, uri, NAME) == said
         shown = picture(uri)["digits-mlp-random"]
         assert shown["outputs"] == 1
-        assert "evaluation/report.txt" in shown["artifacts"]
+        assert "evaluation/report.txt" in dict(shown["artifacts"])
         client = MlflowClient(uri)
         version = client.get_model_version_by_alias(NAME, "best")
         assert version.tags["pipeline.test_score"] == "0.25"

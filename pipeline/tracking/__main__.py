@@ -99,14 +99,20 @@ def _courier(directory: Path, given: str | None) -> tuple[Courier, str]:
 
 def _configured(directory: Path) -> Position:
     """Return what the search was configured with; it never got as far as delivering."""
+    path = directory / "config.yaml"
     try:
-        config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
+        tracking = yaml.safe_load(path.read_text(encoding="utf-8"))["tracking"]
+        uri = resolve(tracking["uri"])
+        return Position(uri, tracking["experiment"], tracking["registered_model"])
     except FileNotFoundError as error:
         raise ValueError(
             f"{directory} has neither {FILE_NAME} nor config.yaml, which name the tracking store"
         ) from error
-    tracking = config["tracking"]
-    return Position(resolve(tracking["uri"]), tracking["experiment"], tracking["registered_model"])
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}); its section `tracking` must name uri, "
+            "experiment and registered_model"
+        ) from error
 
 
 def _complain(sentence: str, code: int) -> int:

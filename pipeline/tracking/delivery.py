@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.callbacks import EvaluationEnd, Record, SearchBegin
+from pipeline.files import replacing
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import JournalError, follow
 from pipeline.tracking import registry
@@ -44,7 +44,8 @@ class Position:
             directory: The folder.
 
         Returns:
-            The position, None if the folder has none.
+            The position, None if the folder has none. If the journal has no record that ends
+            there, as when a power cut took its last lines, MLflow is told everything again.
 
         Raises:
             ValueError: The file is damaged.
@@ -53,21 +54,37 @@ class Position:
         if not path.exists():
             return None
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            position = cls(**json.loads(path.read_text(encoding="utf-8")))
+            position._check()
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}); remove it: then MLflow is told everything again, "
                 "which doubles nothing"
             ) from error
+        return position if _ends_record(directory, position.offset) else replace(position, offset=0)
 
     def write(self, directory: Path) -> None:
         """Write it into a search's folder, at once or not at all."""
-        temporary = directory / f"{FILE_NAME}.tmp"
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(dataclasses.asdict(self)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(directory / FILE_NAME)
+        with replacing(directory / FILE_NAME) as file:
+            file.write(json.dumps(dataclasses.asdict(self)).encode() + b"\n")
+
+    def _check(self) -> None:
+        """Raise a TypeError if a field is not what it must be."""
+        texts = (self.uri, self.experiment, self.registered_model or "")
+        if not all(isinstance(text, str) for text in texts) or type(self.offset) is not int:
+            raise TypeError("it has values of other types than it was written with")
+
+
+def _ends_record(directory: Path, offset: int) -> bool:
+    """Whether a record of the journal ends at a position, or it is the journal's beginning."""
+    if offset <= 0:
+        return offset == 0
+    try:
+        with (directory / JOURNAL).open("rb") as file:
+            file.seek(offset - 1)
+            return file.read(1) == b"\n"
+    except FileNotFoundError:
+        return False
 
 
 @dataclass
@@ -114,6 +131,7 @@ class Courier:
         self._connection: _Connection | None = None
         self._at_once = _MOST_AT_ONCE
         self._doubtful = False  # requests that were given up may be executed yet
+        self._stopped = False
 
     def undelivered(self) -> int:
         """Return how many records of the journal MLflow does not have."""
@@ -140,6 +158,10 @@ class Courier:
             self._at_once = max(1, self._at_once // 8)
             raise
 
+    def stop(self) -> None:
+        """Let a delivery that is under way in another thread end with its present step."""
+        self._stopped = True
+
     def abandon(self) -> None:
         """Show as interrupted what still runs; nobody may be running the search.
 
@@ -162,7 +184,7 @@ class Courier:
             return
         self._connection = connection
         complete = False
-        while not complete:
+        while not complete and not self._stopped:
             records, complete = self._next_records()
             for _, record in records:
                 connection.runs.add(record)
@@ -239,6 +261,6 @@ class Courier:
         self._tell_progress(seconds)
 
     def _advance(self, offset: int) -> None:
-        self._position = dataclasses.replace(self._position, offset=offset)
+        self._position = replace(self._position, offset=offset)
         if self._remember:
             self._position.write(self._directory)

@@ -124,6 +124,7 @@ class Tracking(SearchCallback):
             except KeyboardInterrupt:  # it ends the waiting; what is left is told all the same
                 reason = "interrupted"
             self._stopped = True
+            self._courier.stop()  # the next process that holds the folder delivers the rest
             self._condition.notify_all()
         undelivered = self._courier.undelivered()
         if undelivered and self._error is None:

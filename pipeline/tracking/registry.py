@@ -203,7 +203,9 @@ def _link(client: MlflowClient, logged: LoggedModel, version: ModelVersion) -> N
     """Let the model's page show its version, as MLflow does when it registers by itself."""
     versions = json.loads(logged.tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
     entry = {"name": version.name, "version": version.version}
-    if entry not in versions:
+    # MLflow counts versions by numbers, and by texts through a server.
+    known = {(other["name"], str(other["version"])) for other in versions}
+    if (version.name, str(version.version)) not in known:
         client.set_logged_model_tags(
             logged.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps([*versions, entry])}
         )
