@@ -80,7 +80,7 @@ class Clock:
         self.seconds = 0.0
 
     def watch(self, owner: Any, *names: str) -> None:
-        """Measure methods of an object from now on; one calling another counts once."""
+        """Measure methods of an object from now on; none of them may call another."""
         for name in names:
             setattr(owner, name, self._timed(getattr(owner, name)))
 
@@ -112,32 +112,41 @@ class NoTraining(Trainer):
 
 
 class NoModel(keras_tuner.HyperModel):
-    """Declares hyperparameters; its model is never trained."""
+    """Declares hyperparameters; its model is never trained.
+
+    Args:
+        few: As in `declare`.
+    """
+
+    def __init__(self, few: bool) -> None:
+        super().__init__()
+        self._few = few
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a model that KerasTuner accepts."""
-        declare(hp)
+        declare(hp, self._few)
         return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 
 
-def declare(hp: keras_tuner.HyperParameters) -> None:
-    """Declare five hyperparameters with more combinations than there are trials."""
+def declare(hp: keras_tuner.HyperParameters, few: bool) -> None:
+    """Declare hyperparameters: five with 60,000 combinations, or a few with 600."""
     hp.Int("units", 1, 20)
     hp.Int("layers", 1, 10)
     hp.Choice("activation", ["relu", "tanh", "elu"])
-    hp.Float("dropout", 0.0, 0.9, step=0.1)
-    hp.Int("kernel", 1, 10)
+    if not few:
+        hp.Float("dropout", 0.0, 0.9, step=0.1)
+        hp.Int("kernel", 1, 10)
 
 
 def score(values: dict[str, Any]) -> float:
     """Return a score that depends on the hyperparameters."""
-    return float(values["units"] % 7 + values["dropout"] + values["layers"] / 10)
+    return float(values["units"] % 7 + values.get("dropout", 0) + values["layers"] / 10)
 
 
-def ours(strategy: str, trials: int, folder: Path) -> Measured:
+def ours(strategy: str, trials: int, folder: Path, few: bool) -> Measured:
     """Run a search of ours."""
     space = keras_tuner.HyperParameters()
-    declare(space)
+    declare(space, few)
     common = {"objective": _OBJECTIVE, "hyperparameters": space, "seed": 1}
     oracle = _OURS[strategy](**common, **_budget(strategy, trials))
     journal, times = Journal(_made(folder)), _Times()
@@ -150,7 +159,7 @@ def ours(strategy: str, trials: int, folder: Path) -> Measured:
     dataset = wine(validation_size=0.2, test_size=0.2, seed=0)
     tuner = Tuner(
         oracle=oracle,
-        trainer=NoTraining(NoModel(), dataset, _OBJECTIVE, batch_size=1),
+        trainer=NoTraining(NoModel(few), dataset, _OBJECTIVE, batch_size=1),
         begin=_begin(strategy),
         directory=folder,
         files=files,
@@ -171,7 +180,7 @@ def ours(strategy: str, trials: int, folder: Path) -> Measured:
     return Measured(strategy, "ours", times.ends, _megabytes() - before, **seconds)
 
 
-def theirs(strategy: str, trials: int, folder: Path) -> Measured:
+def theirs(strategy: str, trials: int, folder: Path, few: bool) -> Measured:
     """Run a search of KerasTuner's."""
     times = _Times()
 
@@ -184,7 +193,7 @@ def theirs(strategy: str, trials: int, folder: Path) -> Measured:
             times.on_trial_end(trial)
 
     tuner = Untrained(
-        NoModel(),
+        NoModel(few),
         objective=_OBJECTIVE,
         directory=str(folder),
         project_name="search",
@@ -267,6 +276,7 @@ def report(measured: Sequence[Measured]) -> Table:
         "journal",
         "weights",
         "MB grown",
+        "seconds",
     )
     table.add_column("strategy")
     table.add_column("who")
@@ -278,7 +288,8 @@ def report(measured: Sequence[Measured]) -> Table:
         first, last = one.milliseconds(slice(span)), one.milliseconds(slice(-span, None))
         shares = (one.oracle, one.journal, one.files)
         parts = ["" if part is None else f"{1000 * part / count:.2f}" for part in shares]
-        cells = [f"{first:.2f}", f"{last:.2f}", f"{last / first:.2f}", *parts, f"{one.grown:.0f}"]
+        cells = [f"{first:.2f}", f"{last:.2f}", f"{last / first:.2f}", *parts]
+        cells += [f"{one.grown:.0f}", f"{one.ends[-1]:.1f}"]
         table.add_row(one.strategy, one.who, str(count), *cells)
     return table
 
@@ -294,6 +305,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=5000)
     parser.add_argument("--strategies", nargs="+", choices=_OURS, default=list(_OURS))
+    parser.add_argument(
+        "--few", action="store_true", help="600 combinations, which a long search exhausts"
+    )
     options = parser.parse_args()
     # KerasTuner's Gaussian process warns with every trial.
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
@@ -304,7 +318,8 @@ def main() -> None:
             if strategy == "bayesian":
                 trials = min(trials, _BAYESIAN_TRIALS)
             for run in (ours, theirs):
-                measured.append(run(strategy, trials, Path(folder, f"{run.__name__}-{strategy}")))
+                place = Path(folder, f"{run.__name__}-{strategy}")
+                measured.append(run(strategy, trials, place, options.few))
     Console(width=120).print(report(measured))
 
 

@@ -8,6 +8,7 @@ from keras_tuner import oracles as plain
 from oracles import (
     choice,
     end,
+    keys,
     make,
     make_plain,
     number,
@@ -16,9 +17,8 @@ from oracles import (
     values,
 )
 
-from pipeline.strategies import (
-    Hyperband,
-)
+from pipeline.strategies import Hyperband, sampling
+from pipeline.strategies import oracle as oracle_module
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,30 @@ def test_what_is_promoted_was_needed_all_the_time(configurations, failing):
     assert number_ > 30
     assert most <= 9  # of the 17 trials of a bracket, those that may be promoted, and their parents
     assert oracle.needed_trials() == set()
+
+
+def test_an_exhausted_space_is_gone_through_once(monkeypatch):
+    exhausted = []
+
+    def unseen(space, seed, seen):
+        values = sampling.sample_unseen(space, seed, seen)
+        if values is None:
+            exhausted.append(len(seen))
+        return values
+
+    monkeypatch.setattr(oracle_module, "sample_unseen", unseen)
+    hyperband = make(Hyperband, space_of(choice(6)), max_epochs=4, factor=2, hyperband_iterations=4)
+    assert len(run(hyperband)) == hyperband.total_trials
+    assert exhausted == [6]
+
+
+def test_an_exhausted_space_that_grows_has_new_values_again():
+    hyperband = make(Hyperband, space_of(choice(6)), max_epochs=4, factor=2, hyperband_iterations=4)
+    run(hyperband, limit=hyperband.total_trials // 2)
+    tried = set(hyperband._tried_so_far)
+    assert len(tried) == 6
+    trial = hyperband.create_trial("tuner")
+    trial.hyperparameters.Choice("later", [1, 2, 3])
+    end(hyperband, trial, 1.0)
+    grown = [trial for trial in run(hyperband) if "tuner/trial_id" not in values([trial])[0]]
+    assert len(set(keys(grown)) - tried) > 6

@@ -66,6 +66,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         self._current_iteration = 0
         self._current_bracket: int = self._get_num_brackets() - 1
         self._rounds: list[list[str]] = [[]]  # trials of the current bracket, round by round
+        self._exhausted_at = -1  # hyperparameters of the space when all of it had been tried
 
     @property
     def total_trials(self) -> int:
@@ -151,7 +152,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
 
     def _fresh_values(self, bracket: int, first_round: list[str]) -> Values | None:
         """Return values for round 0: new to the search if possible, else new to the bracket."""
-        values = self._unseen(self._tried_so_far)
+        values = self._untried()
         if values is None:
             values = self._unseen(self._keys(first_round))
         if values is None:
@@ -163,6 +164,19 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             "tuner/bracket": bracket,
             "tuner/round": 0,
         }
+
+    def _untried(self) -> Values | None:
+        """Return values that no trial had, None if there are none.
+
+        What was tried stays tried: an exhausted space is not gone through again until it grows.
+        """
+        known = len(self.hyperparameters.space)
+        if known == self._exhausted_at:
+            return None
+        values = self._unseen(self._tried_so_far)
+        if values is None:
+            self._exhausted_at = known
+        return values
 
     def _continued(self, parent: Any, round_number: int) -> Values:
         """Return the values under which a trial goes on into a round."""
