@@ -32,8 +32,8 @@ def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
 
     Args:
         past: The search so far; no process runs it.
-        max_attempts: How often a trial is tried. None allows three deaths: a process may also be
-            killed for reasons that are not the trial's.
+        max_attempts: How often a trial is tried; tries that raised do not count here. None
+            allows three deaths: a process may also be killed for reasons that are not the trial's.
 
     Returns:
         Ends that nobody lived to tell.
@@ -41,8 +41,7 @@ def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
     return [
         _end_of(attempt)
         for attempt in past.attempts
-        if attempt.end is None
-        and attempt.begin.attempt + attempt.deaths >= (max_attempts or _MOST_DEATHS)
+        if attempt.end is None and attempt.deaths >= (max_attempts or _MOST_DEATHS)
     ]
 
 

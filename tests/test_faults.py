@@ -54,7 +54,12 @@ LINES = {
 def pytest_generate_tests(metafunc):
     kills = metafunc.config.getoption("--kills")
     points = [ALL_KILLS * number // kills for number in range(kills)]
-    cases = [(strategy, number) for strategy in LINES for number in points]
+    # A sample has other areas, real trainings and double kills for each strategy.
+    cases = [
+        (strategy, (number + 3 * index) % ALL_KILLS)
+        for index, strategy in enumerate(LINES)
+        for number in points
+    ]
     metafunc.parametrize(("strategy", "number"), cases)
 
 
