@@ -1,6 +1,7 @@
 """A sweep's searches side by side, when all jobs of a Hydra multirun have ended."""
 
 import csv
+import io
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.callbacks import Status
+from pipeline.files import replacing
 from pipeline.standings import Job, Row, forget_jobs, note_job, rank, read_jobs, rows_of, withdraw
 from pipeline.sweeps import identifier
 
@@ -168,17 +170,21 @@ def write_files(rows: Sequence[Row], directory: Path) -> list[Path]:
     files = [directory / "comparison.csv", directory / "comparison.json"]
     tested = sorted({name for row in rows for name in row.test or {}})
     names = [field.name for field in fields(Row) if field.name not in ("test", "curve")]
-    with files[0].open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    with replacing(files[0]) as file:
         writer.writerow([*names, *(f"test_{name}" for name in tested)])
         for row in rows:
             values = {name: getattr(row, name) for name in names} | {"varied": " ".join(row.varied)}
             writer.writerow([*values.values(), *((row.test or {}).get(name) for name in tested)])
+        file.write(text.getvalue().encode())
     content = {"conclusions": conclusions(rows), "searches": [asdict(row) for row in rows]}
-    files[1].write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with replacing(files[1]) as file:
+        file.write(json.dumps(content, indent=2).encode() + b"\n")
     if any(row.curve for row in rows):
         files.append(directory / "best_score.png")
-        draw(rows).savefig(files[2], dpi=120)
+        with replacing(files[2]) as file:
+            draw(rows).savefig(file, format="png", dpi=120)
     return files
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline import history
 from pipeline.callbacks import Record, SearchBegin, SearchEnd
+from pipeline.files import replacing
 from pipeline.history import History
 
 _JOBS = "jobs"
@@ -135,8 +136,8 @@ def note_job(job: Job, directory: Path) -> None:
     """Leave a note of a job in the sweep's folder; `read_jobs` finds it, in any process."""
     folder = directory / _JOBS
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(job), indent=2)
-    (folder / f"{job.number}.json").write_text(text, encoding="utf-8")
+    with replacing(folder / f"{job.number}.json") as file:
+        file.write(json.dumps(asdict(job), indent=2).encode())
 
 
 def read_jobs(directory: Path) -> list[Job]:

@@ -111,13 +111,11 @@ class Continuation(Callback):
             sys.stderr.write(f"error: {error}\n")
             raise SystemExit(2) from error
         Continuation.held = held
-        if held.is_new:
-            return
-        path = str(held.directory)
+        path = str(held.directory)  # a job's own `storage` would lead it to another folder
         config.hydra.sweep.dir = path
         quoted = path.replace("'", "\\'")
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")  # for the jobs
-        if config.verbose:
+        if config.verbose and not held.is_new:
             sys.stdout.write(f"Continuing the sweep {held.sweep.identifier}\n")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002

@@ -517,3 +517,29 @@ def test_comparison_that_fails_is_not_overlooked(project):
     assert result.returncode == 1
     assert "error: the searches could not be compared: " in result.stderr
     assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["comparison.csv", "comparison.json", "best_score.png"])
+def test_files_are_whole_or_as_they_were(name, four_jobs, tmp_path, monkeypatch):
+    ranked = rank(rows_of(four_jobs))
+    write_files(ranked, tmp_path)
+    before = (tmp_path / name).read_bytes()
+
+    def die(self, target):
+        if target.name == name:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_files(ranked[1:], tmp_path)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_note_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    note_job(make_job(0, "random"), tmp_path)
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        note_job(make_job(0, "grid"), tmp_path)
+    assert read_jobs(tmp_path) == [make_job(0, "random")]

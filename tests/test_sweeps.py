@@ -330,3 +330,12 @@ def test_a_damaged_file_is_one_sentence(interrupted, command, tmp_path):
     refused = command(LINE)
     assert refused.code == 2
     assert re.fullmatch(f"error: storage: .*{SWEEP} is damaged .*\n", refused.err)
+
+
+def test_jobs_of_several_storages_are_one_sweep(command, tmp_path, store):
+    ended = command("-m storage=a,b dataset=wine strategy.max_trials=1 training.epochs=1")
+    assert (ended.code, ended.err) == (0, "")
+    assert "2 searches on wine" in ended.out
+    (compared,) = runs(tmp_path, "comparison")
+    tags = {run.data.tags["pipeline.sweep"] for run in [compared, *runs(tmp_path, "search")]}
+    assert len(tags) == 1
