@@ -97,7 +97,7 @@ class Told:
         """
         position = (record.execution, record.epoch)
         known = self._epochs.get(position)
-        if known is None or not _same_logs(known.logs, record.logs):
+        if known is None or not same_logs(known.logs, record.logs):
             for other in [other for other in self._epochs if other >= position]:
                 del self._epochs[other]
             self._epochs[position] = record
@@ -121,8 +121,13 @@ class Told:
         return 1 if self._furthest > self._furthest_before else self._deaths + 1
 
 
-def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+def same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Return whether two epochs report the same; NaN is the same as NaN."""
     return one.keys() == other.keys() and all(
-        value == other[name] or (math.isnan(value) and math.isnan(other[name]))
-        for name, value in one.items()
+        same_number(value, other[name]) for name, value in one.items()
     )
+
+
+def same_number(one: float, other: float) -> bool:
+    """Return whether two numbers are equal, or both NaN."""
+    return one == other or (math.isnan(one) and math.isnan(other))

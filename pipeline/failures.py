@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras_tuner
 
-from pipeline.files import FULL_DISK, DamagedFileError, StorageError
+from pipeline.files import DamagedFileError, StorageError, is_storage_failure
 
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
 
@@ -30,11 +30,9 @@ def is_trials_own(failure: BaseException) -> bool:
 
 def can_be_continued(failure: BaseException) -> bool:
     """Whether the reason is outside of the trial, so that it can be continued later."""
-    if isinstance(failure, OSError) and failure.errno in FULL_DISK:
+    if is_storage_failure(failure) or isinstance(failure, DamagedFileError):
         return True
-    return isinstance(failure, StorageError | DamagedFileError) or not isinstance(
-        failure, Exception
-    )
+    return not isinstance(failure, Exception)
 
 
 def sentence(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StorageError(OSError):
@@ -19,6 +19,12 @@ class StorageError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+def is_storage_failure(error: BaseException) -> bool:
+    """Whether what was raised says that the disk takes no more, whoever was writing."""
+    full = isinstance(error, OSError) and error.errno in _FULL_DISK
+    return full or isinstance(error, StorageError)
 
 
 class DamagedFileError(ValueError):

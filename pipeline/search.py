@@ -16,7 +16,7 @@ from pipeline import components, continuation, evaluation
 from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.files import FULL_DISK, DamagedFileError, StorageError
+from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
@@ -90,7 +90,7 @@ def run_search(
         except (keras_tuner.errors.FatalError, DamagedFileError) as error:
             raise ConfigError(" ".join(str(error).split())) from error
         except OSError as error:
-            if not isinstance(error, StorageError) and error.errno not in FULL_DISK:
+            if not is_storage_failure(error):
                 raise
             sentence = f"{error}; make room, then {_what_next(config, parts.oracle)}"
             raise SearchError(sentence, folder.path) from error

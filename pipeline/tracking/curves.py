@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 
+from pipeline.attempts import same_logs, same_number
 from pipeline.callbacks import EpochEnd
 
 
@@ -30,7 +31,7 @@ class Curves:
         what was known of that epoch and those behind it is void.
         """
         position = (record.execution, record.epoch)
-        if position in self._logs and _same_logs(self._logs[position], record.logs):
+        if position in self._logs and same_logs(self._logs[position], record.logs):
             return
         for known in [known for known in self._logs if known >= position]:
             del self._logs[known]
@@ -69,18 +70,10 @@ class Curves:
         """Log what MLflow does not show yet; it cannot replace a point, only add another."""
         for name, value in values.items():
             known = self._logged.get((name, epoch))
-            if known is None or not _same(known, value):
+            if known is None or not same_number(known, value):
                 self._logged[name, epoch] = value
                 self._log_point(name, value, time, epoch)
 
 
 def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values)
-
-
-def _same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
