@@ -1,11 +1,13 @@
 """A search in words and in a table: its description in MLflow, and trials.csv."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.callbacks import EvaluationEnd, Status
+from pipeline.files import replacing
 from pipeline.history import Attempt, History, read
 
 TRIALS_FILE = "trials.csv"
@@ -56,14 +58,14 @@ def write_trials(directory: Path) -> None:
     """
     history = read(directory)
     names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
-    temporary = directory / f"{TRIALS_FILE}.tmp"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*_COLUMNS, "duration_seconds", *names])
-        for attempt in history.attempts:
-            values = attempt.hyperparameters
-            writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
-    temporary.replace(directory / TRIALS_FILE)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*_COLUMNS, "duration_seconds", *names])
+    for attempt in history.attempts:
+        values = attempt.hyperparameters
+        writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
+    with replacing(directory / TRIALS_FILE) as file:
+        file.write(text.getvalue().encode())
 
 
 def _row(attempt: Attempt) -> list[Any]:
