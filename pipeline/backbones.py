@@ -50,7 +50,7 @@ def load(
             process, and the caller's random numbers go on undisturbed.
 
     Returns:
-        The network with all its weights frozen.
+        The network with all its weights frozen, and without dropout.
 
     Raises:
         ValueError: There is no such class, the network cannot take such images, or the weights
@@ -67,7 +67,19 @@ def load(
     if path is not None:
         _load_weights(model, path, backbone)
     model.trainable = False
+    _switch_dropout_off(model)
     return model
+
+
+def _switch_dropout_off(model: keras.Model) -> None:
+    """Make a network give the same features in training as at inference.
+
+    Keras 3 ignores `training=False` in a call when the model around it is trained, so that the
+    dropped blocks of EfficientNet and its like would come and go in a frozen backbone.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
 
 
 def cut(model: keras.Model, layer: str | None) -> keras.Model:

@@ -1,59 +1,118 @@
-"""Batches of a split in an order that the seed and the epoch decide."""
+"""Batches of examples, in an order that the seed and the epoch decide."""
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.datasets import Split
 from pipeline.seeds import derive_seed
+from pipeline.splits import Split
 
 
-def steps(split: Split, batch_size: int) -> int:
-    """Return how many batches an epoch has."""
-    return math.ceil(len(split.y) / batch_size)
-
-
-def shuffled(
-    split: Split, batch_size: int, *, seed: int, initial_epoch: int, epochs: int
-) -> tf.data.Dataset:
-    """Return the batches of every epoch, one epoch after the other, each in an order of its own.
-
-    Keras shuffles arrays with a generator that starts anew with every `fit`, so that a training
-    that is continued would see other batches than one that was not interrupted. Here an epoch's
-    order is a function of the seed and the epoch's number.
+class Examples:
+    """Inputs and targets that are fed to many models; they become tensors once.
 
     Args:
-        split: The examples.
-        batch_size: Examples a batch; the last one of an epoch may have fewer.
-        seed: Any integer.
-        initial_epoch: Absolute number of the first epoch.
-        epochs: Absolute number of the epoch before which the batches end.
-
-    Returns:
-        Pairs of inputs and targets, `steps(split, batch_size)` of them an epoch.
+        x: Arrays with an example a row, in any structure that Keras takes. Memory-mapped ones are
+            read from the disk batch by batch.
+        y: Targets.
     """
-    examples = keras.tree.map_structure(_tensor, (split.x, split.y))
-    count = len(split.y)
-    first = derive_seed(seed, "order") % 2**31
 
-    def indices(epoch: tf.Tensor) -> tf.data.Dataset:
-        seeds = tf.stack([tf.constant(first, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
-        starts = tf.data.Dataset.range(0, count, batch_size)
-        return starts.map(lambda start: order[start : start + batch_size])
+    def __init__(self, x: Any, y: np.ndarray) -> None:
+        self.x = x
+        self.y = y
+        self._in_order: dict[int, tf.data.Dataset] = {}
 
-    def gather(batch: tf.Tensor) -> Any:
-        return keras.tree.map_structure(lambda values: tf.gather(values, batch), examples)
+    @classmethod
+    def of(cls, split: Split) -> "Examples":
+        """Return a split's, as Keras feeds arrays: floating-point numbers in its own precision."""
+        return cls(*keras.tree.map_structure(_in_keras_precision, (split.x, split.y)))
 
-    every = tf.data.Dataset.range(initial_epoch, epochs).flat_map(indices)
-    return every.map(gather, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def steps(self, batch_size: int) -> int:
+        """Return how many batches an epoch has."""
+        return math.ceil(len(self) / batch_size)
+
+    def first(self) -> Any:
+        """Return the first example and its target, as a batch of one."""
+        return self._gather(tf.range(1))
+
+    def in_order(self, batch_size: int) -> tf.data.Dataset:
+        """Return the batches of one epoch, always in the same order."""
+        if batch_size not in self._in_order:
+            if batch_size >= len(self) and not self._is_mapped:
+                batches = tf.data.Dataset.from_tensors(self._gather(tf.range(len(self))))
+            else:
+                rows = tf.data.Dataset.range(len(self), output_type=tf.int32).batch(batch_size)
+                batches = self._fetch(rows)
+            self._in_order[batch_size] = batches
+        return self._in_order[batch_size]
+
+    def shuffled(
+        self, batch_size: int, *, seed: int, initial_epoch: int, epochs: int
+    ) -> tf.data.Dataset:
+        """Return the batches of every epoch, one after the other, each in an order of its own.
+
+        Keras shuffles arrays with a generator that starts anew with every `fit`, so that a training
+        that is continued would see other batches than one that was not interrupted. Here an epoch's
+        order is a function of the seed and the epoch's number.
+
+        Args:
+            batch_size: Examples a batch; the last one of an epoch may have fewer.
+            seed: Any integer.
+            initial_epoch: Absolute number of the first epoch.
+            epochs: Absolute number of the epoch before which the batches end.
+
+        Returns:
+            Pairs of inputs and targets, `steps(batch_size)` of them an epoch.
+        """
+        count = len(self)
+        first = derive_seed(seed, "order") % 2**31
+
+        def rows(epoch: tf.Tensor) -> tf.data.Dataset:
+            seeds = tf.stack([tf.constant(first, tf.int64), epoch])
+            order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
+            starts = tf.data.Dataset.range(0, count, batch_size)
+            return starts.map(lambda start: order[start : start + batch_size])
+
+        return self._fetch(tf.data.Dataset.range(initial_epoch, epochs).flat_map(rows))
+
+    def _fetch(self, rows: tf.data.Dataset) -> tf.data.Dataset:
+        batches = rows.map(self._gather, num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    def _gather(self, rows: tf.Tensor) -> Any:
+        return keras.tree.map_structure(lambda take: take(rows), self._sources)
+
+    @functools.cached_property
+    def _sources(self) -> Any:
+        """For each array, a function that returns some of its rows."""
+        with tf.init_scope():  # the first to ask may be a function that is being traced
+            return keras.tree.map_structure(_source, (self.x, self.y))
+
+    @property
+    def _is_mapped(self) -> bool:
+        return any(isinstance(array, np.memmap) for array in keras.tree.flatten(self.x))
 
 
-def _tensor(values: np.ndarray) -> tf.Tensor:
-    """Return an array as Keras feeds it: floating-point numbers in its own precision."""
-    if np.issubdtype(values.dtype, np.floating):
-        values = values.astype(keras.config.floatx(), copy=False)
-    return tf.convert_to_tensor(values)
+def _source(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    if isinstance(array, np.memmap):
+
+        def read(rows: tf.Tensor) -> tf.Tensor:
+            values = tf.numpy_function(lambda chosen: array[chosen], [rows], array.dtype)
+            return tf.ensure_shape(values, (None, *array.shape[1:]))
+
+        return read
+    tensor = tf.convert_to_tensor(array)
+    return lambda rows: tf.gather(tensor, rows)
+
+
+def _in_keras_precision(values: np.ndarray) -> np.ndarray:
+    floating = np.issubdtype(values.dtype, np.floating)
+    return values.astype(keras.config.floatx(), copy=False) if floating else values

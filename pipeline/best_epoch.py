@@ -9,6 +9,7 @@ import keras_tuner
 import numpy as np
 
 from pipeline.checkpoint import Checkpoint, TrainingState, callback_state, restore_callback
+from pipeline.frozen import FrozenPart
 from pipeline.results import TrainingResult
 from pipeline.weights import Weights
 
@@ -32,6 +33,7 @@ class BestEpoch(keras.callbacks.Callback):
         objective: The metric whose best epoch counts.
         on_epoch_end: Told of every epoch.
         should_stop: Asked at the end of every epoch; if it says so, the training ends there.
+        part: The part of the model that is not trained, if its features are what is trained on.
         objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
             `fit` may return it at the end instead.
     """
@@ -42,12 +44,14 @@ class BestEpoch(keras.callbacks.Callback):
         on_epoch_end: EpochListener,
         should_stop: Callable[[], bool],
         *,
+        part: FrozenPart | None = None,
         objective_in_logs: bool,
     ) -> None:
         super().__init__()
         self._objective = objective
         self._on_epoch_end = on_epoch_end
         self._should_stop = should_stop
+        self._part = part
         self._objective_in_logs = objective_in_logs
         self._logs: dict[int, dict[str, float]] = {}
         self._best_epoch: int | None = None
@@ -65,6 +69,8 @@ class BestEpoch(keras.callbacks.Callback):
         """Go on from a state, as if this callback had seen its epochs; they are reported."""
         self._restored = state
         self._best_epoch, self._weights = state.best_epoch, state.best
+        if self._weights is not None:
+            self._weights = self._weights.with_frozen(self._part)
         for epoch, logs in state.logs.items():
             self._logs[epoch] = dict(logs)
             self._on_epoch_end(epoch, logs)
@@ -92,7 +98,7 @@ class BestEpoch(keras.callbacks.Callback):
             _check_objective(values, self._objective)
         score = values.get(self._objective.name, math.nan)
         if math.isfinite(score) and self._is_best(score):
-            self._best_epoch, self._weights = epoch, Weights.of(self.model)
+            self._best_epoch, self._weights = epoch, Weights.of(self.model, self._part)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Write the training's state, unless a callback has some that cannot be written."""
@@ -104,7 +110,7 @@ class BestEpoch(keras.callbacks.Callback):
                 logs=self._logs,
                 best_epoch=self._best_epoch,
                 best=self._weights,
-                current=Weights.all_of(self.model),
+                current=Weights.all_of(self._part.head if self._part else self.model),
                 callbacks=[state for state in states if state is not None],
                 stopped=bool(self.model.stop_training),
             )

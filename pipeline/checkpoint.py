@@ -2,8 +2,9 @@
 
 import importlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,7 @@ class Checkpoint:
         if head["seed"] != self.seed:
             return None
         parts = iter(arrays)
-        best, current = (
-            Weights(*(tuple(next(parts) for _ in range(count)) for count in head[name]))
-            for name in ("best", "current")
-        )
+        best, current = (_weights(parts, *head[name]) for name in ("best", "current"))
         return TrainingState(
             logs=dict(head["logs"]),
             best_epoch=head["best_epoch"],
@@ -107,6 +105,10 @@ class Checkpoint:
         }
         write_arrays(self.path, head, arrays)
         self._written = time.monotonic()
+
+
+def _weights(arrays: Iterator[np.ndarray], model: int, optimizer: int) -> Weights:
+    return Weights(tuple(islice(arrays, model)), tuple(islice(arrays, optimizer)))
 
 
 def callback_state(callback: keras.callbacks.Callback) -> CallbackState | None:

@@ -72,6 +72,16 @@ class Checkpoint:
 
 
 @dataclass
+class Features:
+    """What is kept of what the frozen layers of models give."""
+
+    reuse: bool = MISSING
+    max_memory_mb: int = MISSING
+    max_disk_mb: int = MISSING
+    half_precision: bool = MISSING
+
+
+@dataclass
 class Tracking:
     """Where MLflow keeps the search."""
 
@@ -103,6 +113,7 @@ class Config:
     tracking: Tracking = field(default_factory=Tracking)
     storage: str = MISSING
     resume: Resume = MISSING
+    features: Features = field(default_factory=Features)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     keep_best: int = MISSING
     max_failed_trials: int = MISSING
@@ -122,6 +133,8 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "training.batch_size": (1, None),
     "training.executions_per_trial": (1, None),
     "final.epochs": (1, None),
+    "features.max_memory_mb": (0, None),
+    "features.max_disk_mb": (0, None),
     "max_failed_trials": (1, None),
     "max_attempts": (1, None),
     "keep_best": (1, None),

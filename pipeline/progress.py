@@ -58,6 +58,7 @@ class Progress(SearchCallback):
         self._live: Live | None = None
         self._state: _State | None = None
         self._clock = _Clock(0.0, 0.0, 0)
+        self._features: tuple[int, int] | None = None
 
     def replay(self, records: Iterable[Record]) -> None:
         """Learn what a search did before it was interrupted; draws nothing.
@@ -108,6 +109,17 @@ class Progress(SearchCallback):
         if self._verbose == 2 and record.traceback is not None:
             self._print(Text(record.traceback.rstrip()))
 
+    def on_features(self, done: int, total: int) -> None:
+        """Show how many examples the frozen layers have seen; tell when it is all."""
+        self._features = (done, total) if done < total else None
+        if done == total and self._verbose > 0:
+            self._print(Text(f"features of {count(total, 'example')} computed, to be reused"))
+
+    def on_features_refused(self, reason: str) -> None:
+        """Tell why models with frozen layers are trained as a whole."""
+        if self._verbose > 0:
+            self._print(Text(f"features of frozen layers are not reused: {reason}"))
+
     def on_search_end(self, record: SearchEnd) -> None:
         """Take the live display away, and sum the search up in one line."""
         self.close()
@@ -137,7 +149,11 @@ class Progress(SearchCallback):
         self._console.print(line, soft_wrap=in_file, highlight=False)
 
     def _render(self) -> RenderableType:
-        return _display(self._current_state(), self._clock, self._console.get_time())
+        shown = _display(self._current_state(), self._clock, self._console.get_time())
+        if (features := self._features) is None:
+            return shown
+        done, total = features
+        return Group(shown, Text(f"features of frozen layers: {done}/{count(total, 'example')}"))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What an execution achieved, and the file that keeps it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import read_arrays, write_arrays
-from pipeline.weights import Weights
+from pipeline.weights import FrozenWeights, Weights
 
 Logs = Mapping[int, Mapping[str, float]]
 """What Keras reported, by absolute epoch, in the order the epochs were trained."""
@@ -50,7 +51,10 @@ class TrainingResult:
             "metrics": dict(self.metrics),
             "logs": list(self.logs.items()),
             "weights": len(self.weights.model),
+            "frozen": None if self.weights.frozen is None else self.weights.frozen.digest,
         }
+        if self.weights.frozen is not None:
+            _save_frozen(path.parent, self.weights.frozen)
         write_arrays(path, head, self.weights.model + self.weights.optimizer)
 
     @classmethod
@@ -60,7 +64,7 @@ class TrainingResult:
         Raises:
             DamagedFileError: The file is missing or cannot be read.
         """
-        return cls._of(*read_arrays(path))
+        return cls._of(path, *read_arrays(path))
 
     @classmethod
     def find(cls, path: Path, seed: int) -> "TrainingResult | None":
@@ -79,18 +83,43 @@ class TrainingResult:
         if not path.exists():
             return None
         head, arrays = read_arrays(path)
-        return cls._of(head, arrays) if head["seed"] == seed else None
+        return cls._of(path, head, arrays) if head["seed"] == seed else None
 
     @classmethod
-    def _of(cls, head: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> "TrainingResult":
-        count = head["weights"]
+    def _of(
+        cls, path: Path, head: Mapping[str, Any], arrays: Sequence[np.ndarray]
+    ) -> "TrainingResult":
+        count, frozen, digest = head["weights"], None, head.get("frozen")
+        if digest is not None:
+            _, values = read_arrays(_frozen_path(path.parent, digest))
+            frozen = FrozenWeights(digest, tuple(values))
         return cls(
             score=head["score"],
             best_epoch=head["best_epoch"],
             metrics=head["metrics"],
-            weights=Weights(tuple(arrays[:count]), tuple(arrays[count:])),
+            weights=Weights(tuple(arrays[:count]), tuple(arrays[count:]), frozen),
             logs=dict(head["logs"]),
         )
+
+
+def _save_frozen(folder: Path, frozen: FrozenWeights) -> None:
+    """Write the frozen weights into a trial's folder, as a link to another trial's if there is one.
+
+    The file is gone when the last trial that has it is deleted.
+    """
+    path = _frozen_path(folder, frozen.digest)
+    if path.exists():
+        return
+    for other in folder.parent.glob(f"*/{path.name}"):
+        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # not every file system has links
+            path.hardlink_to(other)
+            return
+    write_arrays(path, {}, frozen.arrays)
+
+
+def _frozen_path(folder: Path, digest: str) -> Path:
+    return folder / f"frozen-{digest[:16]}.npz"
 
 
 def best_result(results: Sequence[TrainingResult], direction: str) -> TrainingResult:

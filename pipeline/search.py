@@ -16,12 +16,15 @@ from pipeline import components, continuation, evaluation
 from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
+from pipeline.feature_files import FeatureFiles
+from pipeline.features import Features
 from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
+from pipeline.release import old_objects_left_alone
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, find_ended, open_folder, write_config
@@ -31,6 +34,8 @@ from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
+
+_MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ def _run_in(
     callbacks = [journal, tracking, progress]
     interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
+    parts = dataclasses.replace(parts, trainer=_with_features(config, parts.trainer, progress))
     try:
         tuner = Tuner(
             oracle=parts.oracle,
@@ -131,7 +137,7 @@ def _run_in(
             earlier=_catch_up(config, parts.oracle, folder, progress, callbacks, console),
             should_stop=interruption.requested,
         )
-        with interruption.awaited():
+        with interruption.awaited(), old_objects_left_alone():
             tuner.search()
         evaluated = _evaluate_best(config, tuner, files, parts, folder.path, begin)
         for callback in callbacks:
@@ -171,6 +177,22 @@ def _make_tracking(config: Config, directory: Path) -> Tracking:
         registered_model=config.tracking.registered_model,
     )
     return tracking
+
+
+def _with_features(config: Config, trainer: Trainer, progress: Progress) -> Trainer:
+    """Let a trainer reuse what the frozen layers of models give, unless that is not wanted."""
+    wanted = config.features
+    if not wanted.reuse:
+        return trainer
+    features = Features(
+        dataset=trainer.dataset,
+        files=FeatureFiles(Path(config.storage, "features"), wanted.max_disk_mb * _MB),
+        max_bytes=wanted.max_memory_mb * _MB,
+        half_precision=wanted.half_precision,
+        on_progress=progress.on_features,
+        on_refusal=progress.on_features_refused,
+    )
+    return dataclasses.replace(trainer, features=features)
 
 
 @dataclass(frozen=True)

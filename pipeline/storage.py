@@ -175,8 +175,9 @@ def _read_all(folder: Path) -> History:
     """Read the journal of a search that goes on, and make sure that its other files are whole."""
     with _telling_damage(folder):
         past = read(folder)
-        for path in sorted((folder / FOLDER).glob("*/weights-*.npz")):
-            check_arrays(path)
+        for path in sorted((folder / FOLDER).glob("*/*.npz")):
+            if not path.name.startswith("checkpoint-"):
+                check_arrays(path)
     for path in sorted((folder / FOLDER).glob("*/checkpoint-*.npz")):
         try:
             check_arrays(path)

@@ -1,5 +1,6 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,13 +11,17 @@ import keras
 import keras_tuner
 import numpy as np
 
-from pipeline import batches
+from pipeline.batches import Examples
 from pipeline.best_epoch import BestEpoch, EpochListener
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.features import Features
+from pipeline.fitting import Fitting
+from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
 from pipeline.release import build_state, gradients_released
 from pipeline.results import TrainingResult
-from pipeline.weights import Weights
+from pipeline.seeds import derive_seed
+from pipeline.weights import Weights, build_optimizer
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Trainer:
         callbacks: Makes the Keras callbacks, afresh for every execution.
         precision: Keras's dtype policy.
         checkpoint_seconds: Least time between two writes of a training's state.
+        features: What frozen parts of models give for the dataset; None trains models as a whole.
     """
 
     hypermodel: keras_tuner.HyperModel
@@ -62,6 +68,8 @@ class Trainer:
     callbacks: Callable[[], list[keras.callbacks.Callback]] = field(default=list)
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
+    features: Features | None = None
+    _resident: dict[int, tuple[Split, Examples]] = field(default_factory=dict, init=False)
 
     def train(
         self,
@@ -97,17 +105,23 @@ class Trainer:
         self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
     ) -> TrainingResult:
         model = self.build(execution.hyperparameters, execution.seed)
-        build_state(model, *_first_example(self.dataset.train))
+        build_optimizer(model)
         if execution.weights is not None:
             execution.weights.apply(model)
+        fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
+        build_state(fitting.trained, *fitting.train.first())
         own_fit = _has_own_fit(self.hypermodel)
         watcher = BestEpoch(
-            self.objective, on_epoch_end, should_stop, objective_in_logs=not own_fit
+            self.objective,
+            on_epoch_end,
+            should_stop,
+            part=fitting.part,
+            objective_in_logs=not own_fit,
         )
         if own_fit:
             watcher.take(self._run_own_fit(model, execution, watcher), model)
         else:
-            self._fit(model, execution, watcher)
+            self._fit(fitting, execution, watcher)
         return watcher.result(execution.initial_epoch)
 
     def retrain(
@@ -124,13 +138,16 @@ class Trainer:
             The trained model.
         """
         model = self.build(hyperparameters, seed)
-        data = self.dataset.training_data()
+        data = (
+            self.dataset.training_data() if self.features is None else self.features.training_data
+        )
         if _has_own_fit(self.hypermodel):
             arguments = {"validation_data": _pair(self.dataset.validation), "callbacks": []}
             self._own_fit(model, hyperparameters, data, epochs=epochs, **arguments)
         else:
             batch_size = self._batch_size(hyperparameters)
-            model.fit(data.x, data.y, batch_size=batch_size, epochs=epochs, verbose=0)
+            build_optimizer(model)
+            self._fitting(model, data).run(batch_size=batch_size, seed=seed, epochs=epochs)
         return model
 
     def restore(
@@ -158,32 +175,60 @@ class Trainer:
             )
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
-            model(_first_example(self.dataset.train)[0])
+            model(self._examples(self.dataset.train).first()[0])
         return model
 
-    def _fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> None:
+    def _fitting(
+        self, model: keras.Model, train: Split, validation: Split | None = None
+    ) -> Fitting:
+        """Return what is trained: what follows the frozen part of a model, if there is one."""
+
+        def fed(examples: Callable[[Split], Examples], part: FrozenPart | None = None) -> Fitting:
+            validated = None if validation is None else examples(validation)
+            return Fitting(model, examples(train), validated, part)
+
+        features = self.features
+        if features is not None and model.compiled:
+            try:
+                if (part := self._frozen_part(model)) is not None:
+                    return fed(functools.partial(features.of, part), part)
+            except NotReusableError as error:
+                features.refuse(str(error))
+        return fed(self._examples)
+
+    def _frozen_part(self, model: keras.Model) -> FrozenPart | None:
+        part = find_frozen_part(model)
+        if part is not None and _has_own_fit(self.hypermodel):
+            if part.weights:
+                raise NotReusableError("its hypermodel has a fit of its own")
+            return None
+        return part
+
+    def _examples(self, split: Split) -> Examples:
+        """Return a split as it stays in memory, ready to be fed to every model."""
+        if id(split) not in self._resident:
+            self._resident[id(split)] = (split, Examples.of(split))
+        return self._resident[id(split)][1]
+
+    def _fit(self, fitting: Fitting, execution: Execution, watcher: BestEpoch) -> None:
         callbacks, initial_epoch = self.callbacks(), execution.initial_epoch
         if execution.checkpoint is not None:
-            checkpoint = Checkpoint(execution.checkpoint, execution.seed, self.checkpoint_seconds)
+            part = fitting.part
+            seed = derive_seed(execution.seed, part.digest) if part else execution.seed
+            checkpoint = Checkpoint(execution.checkpoint, seed, self.checkpoint_seconds)
             watcher.keep(checkpoint, callbacks)
             if (state := checkpoint.load()) is not None:
-                state.current.apply_all(model)
+                state.current.apply_all(fitting.trained)
                 watcher.restore(state)
                 initial_epoch = execution.epochs if state.stopped else max(state.logs) + 1
-        if initial_epoch >= execution.epochs:
-            return
-        batch_size = self._batch_size(execution.hyperparameters)
-        order = {"initial_epoch": initial_epoch, "epochs": execution.epochs}
-        model.fit(
-            batches.shuffled(self.dataset.train, batch_size, seed=execution.seed, **order),
-            shuffle=False,  # done already
-            steps_per_epoch=batches.steps(self.dataset.train, batch_size),
-            validation_data=_pair(self.dataset.validation),
-            validation_batch_size=batch_size,
-            callbacks=_in_order(callbacks, watcher),
-            verbose=0,
-            **order,
-        )
+        if initial_epoch < execution.epochs:
+            fitting.run(
+                _in_order(callbacks, watcher),
+                batch_size=self._batch_size(execution.hyperparameters),
+                seed=execution.seed,
+                initial_epoch=initial_epoch,
+                epochs=execution.epochs,
+            )
 
     def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
         arguments: dict[str, Any] = {
@@ -247,8 +292,3 @@ def _doubled_argument(error: TypeError) -> str | None:
 
 def _pair(split: Split) -> tuple[Inputs, np.ndarray]:
     return split.x, split.y
-
-
-def _first_example(split: Split) -> Any:
-    first = keras.tree.map_structure(lambda values: values[:1], _pair(split))
-    return keras.tree.map_structure(keras.ops.convert_to_tensor, first)

@@ -1,10 +1,25 @@
 """A model's weights and its optimizer's state, as arrays."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
+
+from pipeline.frozen import FrozenPart, find_frozen_part
+
+
+@dataclass(frozen=True)
+class FrozenWeights:
+    """The weights of the part of a model that no training changes, the same in many trials.
+
+    Attributes:
+        digest: The part's, as in `FrozenPart`.
+        arrays: The weights, in Keras's order.
+    """
+
+    digest: str
+    arrays: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -15,15 +30,23 @@ class Weights:
         model: The model's weights, in Keras's order.
         optimizer: The optimizer's variables (iterations, learning rate, moments), in Keras's
             order; empty if the model has none.
+        frozen: Those of the model's frozen part, if `model` has only the rest.
     """
 
     model: tuple[np.ndarray, ...]
     optimizer: tuple[np.ndarray, ...]
+    frozen: FrozenWeights | None = None
 
     @classmethod
-    def of(cls, model: keras.Model) -> "Weights":
-        """Copy them from a model."""
-        return cls(_copies(model.weights), _copies(_optimizer_variables(model)))
+    def of(cls, model: keras.Model, part: FrozenPart | None = None) -> "Weights":
+        """Copy them from a model; of its frozen part, what was copied already is taken."""
+        weights = model.weights if part is None else part.head.weights
+        return cls(_copies(weights), _copies(_optimizer_variables(model))).with_frozen(part)
+
+    def with_frozen(self, part: FrozenPart | None) -> "Weights":
+        """Return these weights with those of a frozen part that they lack."""
+        frozen = None if part is None else FrozenWeights(part.digest, part.weights)
+        return replace(self, frozen=frozen)
 
     @classmethod
     def all_of(cls, model: keras.Model) -> "Weights":
@@ -36,7 +59,14 @@ class Weights:
         KerasTuner loads a promoted trial's weights into a model whose optimizer is not built yet,
         so that Keras skips the optimizer's state; it is built here first.
         """
-        self._assign(model.weights, model)
+        part = None if self.frozen is None else find_frozen_part(model)
+        if part is None or self.frozen is None:
+            self._assign(model.weights, model)
+            return
+        self._assign(part.head.weights, model)
+        if part.digest != self.frozen.digest:
+            for variable, value in zip(part.extractor.weights, self.frozen.arrays, strict=True):
+                variable.assign(value)
 
     def apply_all(self, model: keras.Model) -> None:
         """Give what `all_of` copied to a built model and to its optimizer."""
@@ -46,9 +76,16 @@ class Weights:
         for variable, value in zip(variables, self.model, strict=True):
             variable.assign(value)
         if self.optimizer:
-            model.optimizer.build(model.trainable_variables)
+            build_optimizer(model)
             for variable, value in zip(model.optimizer.variables, self.optimizer, strict=True):
                 variable.assign(value)
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Create the variables of a model's optimizer, unless it has them or there is none."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
 
 
 def _optimizer_variables(model: keras.Model) -> Sequence[keras.Variable]:

@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline import batches
+from pipeline.batches import Examples
 from pipeline.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.datasets import Dataset, wine
 from pipeline.results import TrainingResult
@@ -91,10 +91,11 @@ def test_result_equals_plain_keras(dataset):
     keras.utils.set_random_seed(5)
     model = Small().build(keras_tuner.HyperParameters())
     validation = (dataset.validation.x, dataset.validation.y)
+    examples = Examples.of(dataset.train)
     seen = []
     history = model.fit(
-        batches.shuffled(dataset.train, 32, seed=5, initial_epoch=0, epochs=3),
-        steps_per_epoch=batches.steps(dataset.train, 32),
+        examples.shuffled(32, seed=5, initial_epoch=0, epochs=3),
+        steps_per_epoch=examples.steps(32),
         epochs=3,
         shuffle=False,
         validation_data=validation,
@@ -102,8 +103,9 @@ def test_result_equals_plain_keras(dataset):
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append(logs))],
     )
-    assert result.score == min(history.history["val_loss"])
-    assert list(epochs.values()) == seen
+    assert result.score == pytest.approx(min(history.history["val_loss"]), rel=1e-6)
+    for received, expected in zip(epochs.values(), seen, strict=True):
+        assert received == pytest.approx(expected, rel=1e-6)
 
 
 def test_keeps_the_weights_of_the_best_epoch_not_of_the_last(dataset):

@@ -1,0 +1,169 @@
+"""Features on the disk: computed once, read by every later search; the oldest give way."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from filelock import FileLock
+
+from pipeline.files import StorageError, replacing, sync_folder
+
+_ENTRY = "entry.json"
+_BLOCK = 1 << 24  # bytes read at once to check a file
+Arrays = Sequence[np.ndarray]
+
+
+class ArraySpec(NamedTuple):
+    """What an array will be."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class FeatureFiles:
+    """A folder of features, an entry for each frozen part of a model and split of a dataset.
+
+    Entries appear whole or not at all, and are checked when they are opened; one that is damaged is
+    deleted, as it can be computed again. Processes that want the same entry compute it once.
+
+    Args:
+        folder: Where the entries are; made if need be.
+        max_bytes: Size of all entries, above which those that were used least recently are deleted.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    @contextlib.contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """Keep other processes from computing an entry while this one does."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(self._folder, error) from error
+        with FileLock(self._folder / f".{key}.lock"):
+            yield
+
+    def fits(self, size: int) -> bool:
+        """Whether an entry of so many bytes is within the limit."""
+        return size <= self._max_bytes
+
+    def open(self, key: str) -> list[np.ndarray] | None:
+        """Return an entry's arrays as read-only memory maps; None if it is not there."""
+        entry = self._folder / key
+        try:
+            heads = json.loads((entry / _ENTRY).read_bytes())
+            if all(_digest(entry / head["file"]) == head["digest"] for head in heads):
+                os.utime(entry / _ENTRY)
+                return [_map(entry / head["file"], head) for head in heads]
+        except FileNotFoundError:
+            return None
+        except ValueError:  # no JSON
+            pass
+        shutil.rmtree(entry)
+        return None
+
+    def write(self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]) -> None:
+        """Write an entry; `held` must hold its key.
+
+        Args:
+            key: What `open` finds it by.
+            specs: What the entry's arrays will be.
+            batches: The arrays' values, some rows after the other.
+
+        Raises:
+            StorageError: It cannot be written, for example because the disk is full.
+        """
+        temporary = self._folder / f".{key}.tmp"
+        with _cleared(temporary), _told(temporary):
+            temporary.mkdir()
+            names = [f"{index}.bin" for index in range(len(specs))]
+            digests = _write_files([temporary / name for name in names], batches)
+            heads = [
+                {"file": name, "digest": digest, "dtype": spec.dtype.name, "shape": spec.shape}
+                for name, digest, spec in zip(names, digests, specs, strict=True)
+            ]
+            with replacing(temporary / _ENTRY) as file:
+                file.write(json.dumps(heads).encode())
+            temporary.rename(self._folder / key)
+            sync_folder(self._folder)
+        self._evict(keep=key)
+
+    def _evict(self, keep: str) -> None:
+        """Delete the entries that were used least recently, until the rest is within the limit."""
+        entries = sorted(self._folder.glob(f"*/{_ENTRY}"), key=lambda path: path.stat().st_mtime)
+        sizes = {path.parent: _size(path.parent) for path in entries}
+        excess = sum(sizes.values()) - self._max_bytes
+        for entry, size in sizes.items():
+            if excess <= 0:
+                return
+            if entry.name != keep:
+                shutil.rmtree(entry, ignore_errors=True)  # another process may be doing the same
+                excess -= size
+
+
+def _write_files(paths: Sequence[Path], batches: Iterable[Arrays]) -> list[str]:
+    """Write each array's rows into its file, force them to the disk, and return their digests."""
+    digests = [hashlib.sha256() for _ in paths]
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(path.open("wb")) for path in paths]
+        for batch in batches:
+            for file, digest, values in zip(files, digests, batch, strict=True):
+                content = values.tobytes()
+                file.write(content)
+                digest.update(content)
+        for file in files:
+            file.flush()
+            os.fsync(file.fileno())
+    return [digest.hexdigest() for digest in digests]
+
+
+def _map(path: Path, head: Mapping[str, Any]) -> np.ndarray:
+    return np.memmap(path, np.dtype(head["dtype"]), mode="r", shape=tuple(head["shape"]))
+
+
+@contextlib.contextmanager
+def _cleared(folder: Path) -> Iterator[None]:
+    """Delete what a dead process left of a folder, and what the block leaves of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(path, error) from error
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _size(entry: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return sum(path.stat().st_size for path in entry.iterdir())
+    return 0

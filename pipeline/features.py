@@ -1,0 +1,150 @@
+"""Frozen-feature reuse: what a model's frozen part gives for a dataset is computed once."""
+
+import functools
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.batches import Examples
+from pipeline.datasets import Dataset
+from pipeline.feature_files import ArraySpec, FeatureFiles
+from pipeline.frozen import FrozenPart, NotReusableError
+from pipeline.splits import Split
+
+_BATCH_SIZE = 32
+
+
+@dataclass(eq=False)
+class Features:
+    """The features of one dataset, for all frozen parts that the trials of a search have.
+
+    They are found by the part's configuration and weights and the dataset's digest, in memory, else
+    on the disk, where later searches and the strategies of a sweep find them too. Those of a mere
+    preprocessing stay in memory.
+
+    Attributes:
+        dataset: What they are computed of.
+        files: Where they are kept.
+        max_bytes: How much memory they may take; beyond it, they are read from the disk.
+        half_precision: Whether to keep them as float16, in half the space.
+        on_progress: Told how many examples of how many are computed.
+        on_refusal: Told why a model is trained as a whole, once for each reason.
+    """
+
+    dataset: Dataset
+    files: FeatureFiles
+    max_bytes: int
+    half_precision: bool
+    on_progress: Callable[[int, int], None]
+    on_refusal: Callable[[str], None]
+    _memory: OrderedDict[str, tuple[int, Examples]] = field(default_factory=OrderedDict, init=False)
+    _refusals: set[str] = field(default_factory=set, init=False)
+
+    @functools.cached_property
+    def training_data(self) -> Split:
+        """The dataset's training and validation data together, for the final training."""
+        return self.dataset.training_data()
+
+    def refuse(self, reason: str) -> None:
+        """Tell why a model is trained as a whole, if it was not told yet."""
+        if reason not in self._refusals:
+            self._refusals.add(reason)
+            self.on_refusal(reason)
+
+    def of(self, part: FrozenPart, split: Split) -> Examples:
+        """Return the features of a split's examples, with their targets.
+
+        Args:
+            part: The frozen part of a model.
+            split: The dataset's training, validation or training data; it is told by identity.
+
+        Returns:
+            What the part's head is trained or validated on.
+
+        Raises:
+            NotReusableError: They fit neither the memory nor the disk.
+            StorageError: They cannot be written.
+        """
+        key = self._key(part, split)
+        if key in self._memory:
+            self._memory.move_to_end(key)
+            return self._memory[key][1]
+        arrays = self._arrays(key, part, split)
+        examples = Examples(arrays[0] if len(arrays) == 1 else arrays, Examples.of(split).y)
+        if not any(isinstance(array, np.memmap) for array in arrays):
+            self._remember(key, sum(array.nbytes for array in arrays), examples)
+        return examples
+
+    def _key(self, part: FrozenPart, split: Split) -> str:
+        names = {
+            id(self.dataset.train): "train",
+            id(self.dataset.validation): "validation",
+            id(self.training_data): "train and validation",
+        }
+        facts = (part.digest, self.dataset.digest, names[id(split)], self.half_precision)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+    def _arrays(self, key: str, part: FrozenPart, split: Split) -> list[np.ndarray]:
+        total = sum(spec.nbytes for spec in self._specs(part, len(self.training_data)))
+        in_memory = total <= self.max_bytes
+        if not part.weights or not self.files.fits(total):
+            if not in_memory:
+                raise NotReusableError(
+                    f"its features take {total / 1e6:,.0f} MB, more than features.max_memory_mb "
+                    "and features.max_disk_mb allow"
+                )
+            batches = list(self._batches(part, split))
+            return [np.concatenate(values) for values in zip(*batches, strict=True)]
+        with self.files.held(key):
+            arrays = self.files.open(key)
+            if arrays is None:
+                specs = self._specs(part, len(split))
+                self.files.write(key, specs, self._batches(part, split))
+                arrays = self.files.open(key)
+        assert arrays is not None, "it was just written"
+        return [np.array(array) for array in arrays] if in_memory else arrays
+
+    def _specs(self, part: FrozenPart, rows: int) -> list[ArraySpec]:
+        specs = []
+        for tensor in part.extractor.outputs:
+            dtype = tf.as_dtype(tensor.dtype)
+            if self.half_precision and dtype.is_floating:
+                dtype = tf.float16
+            specs.append(ArraySpec((rows, *tensor.shape[1:]), np.dtype(dtype.as_numpy_dtype)))
+        return specs
+
+    def _batches(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
+        """Yield the features, batch after batch; those of both splits together are copied."""
+        if split is not self.training_data:
+            yield from self._compute(part, split)
+            return
+        for half in (self.dataset.train, self.dataset.validation):
+            arrays = keras.tree.flatten(self.of(part, half).x)
+            for start in range(0, len(half), _BATCH_SIZE):
+                yield [array[start : start + _BATCH_SIZE] for array in arrays]
+
+    def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
+        batches = Examples.of(split).in_order(_BATCH_SIZE)
+        specs = self._specs(part, len(split))
+        extract = tf.function(
+            lambda x: keras.tree.flatten(part.extractor(x, training=False)),
+            input_signature=[batches.element_spec[0]],
+        )
+        done = 0
+        self.on_progress(done, len(split))
+        for x, y in batches:
+            computed = zip(extract(x), specs, strict=True)
+            yield [tensor.numpy().astype(spec.dtype, copy=False) for tensor, spec in computed]
+            done += len(y)
+            self.on_progress(done, len(split))
+
+    def _remember(self, key: str, size: int, examples: Examples) -> None:
+        """Keep features in memory; those that were used least recently give way."""
+        self._memory[key] = (size, examples)
+        while sum(size for size, _ in self._memory.values()) > self.max_bytes:
+            self._memory.popitem(last=False)

@@ -1,0 +1,179 @@
+"""The beginning of a model that no training changes: where it ends, what it is, and the rest."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+_UPDATES_IN_TRAINING = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
+
+
+class NotReusableError(ValueError):
+    """A model has frozen weights, but not in a part whose features could be stored."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenPart:
+    """The layers and operations of a model that give the same features in every epoch.
+
+    Attributes:
+        extractor: From the model's inputs to a list of features; it shares the model's layers.
+        head: From the features to the model's outputs; it shares them too, and is not compiled.
+        weights: The weights of the extractor; there are none if it is a preprocessing alone.
+        digest: 64 hexadecimal digits that stand for the extractor's configuration and weights.
+    """
+
+    extractor: keras.Model
+    head: keras.Model
+    weights: tuple[np.ndarray, ...]
+    digest: str
+
+
+def find_frozen_part(model: keras.Model) -> FrozenPart | None:
+    """Return the part at a model's beginning that is frozen and deterministic.
+
+    An operation belongs to it if all that it is given does, if none of its weights is trained, and
+    if it does the same in training and at inference: no dropout, noise or augmentation, and batch
+    normalization only if its `trainable` is false. `training=False` in a call does not count:
+    Keras 3 overrides it when the whole model is trained.
+
+    Args:
+        model: A built model.
+
+    Returns:
+        The part; None if there is nothing in a model that could be stored.
+
+    Raises:
+        NotReusableError: There are frozen weights outside of such a part; the sentence says why.
+    """
+    frozen = _frozen_weights(model)
+    try:
+        part = _split(model)
+    except NotReusableError:
+        if frozen:
+            raise
+        return None
+    return part
+
+
+def _split(model: keras.Model) -> FrozenPart | None:
+    graph = _graph(model)
+    boundary, obstacle = _boundary(graph)
+    inputs = {id(tensor) for tensor in graph.inputs}
+    part = None
+    if any(id(tensor) not in inputs for tensor in boundary):
+        for tensor in boundary:
+            _check_storable(tensor)
+        part = _part(graph, boundary)
+        if not _same(part.head.trainable_variables, model.trainable_variables):
+            raise NotReusableError("its layers would be trained in another order")
+    inside = {id(weight) for weight in part.extractor.weights} if part else set()
+    if part is None and _frozen_weights(model) - inside:
+        raise NotReusableError(str(obstacle))
+    return part
+
+
+def _boundary(graph: Any) -> tuple[list[Any], str | None]:
+    """Return the frozen tensors that go to layers which are not, and why the first is not."""
+    frozen = {id(tensor) for tensor in graph.inputs}
+    boundary: dict[int, Any] = {}
+    obstacle: str | None = None
+    for node in _nodes(graph):
+        given = node.arguments.keras_tensors
+        known = [tensor for tensor in given if id(tensor) in frozen]
+        reason = _obstacle(node.operation) if len(known) == len(given) else "it is given others"
+        if reason is None:
+            frozen |= {id(tensor) for tensor in node.outputs}
+        else:
+            boundary |= {id(tensor): tensor for tensor in known}
+            obstacle = obstacle or reason
+    if any(id(tensor) in frozen for tensor in graph.outputs):
+        raise NotReusableError("an output of the model comes from frozen layers alone")
+    return list(boundary.values()), obstacle
+
+
+def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
+    extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
+    weights = tuple(keras.ops.convert_to_numpy(weight) for weight in extractor.weights)
+    digest = hashlib.sha256(f"keras {keras.__version__} {extractor.to_json()}".encode())
+    for array in weights:
+        digest.update(repr((array.dtype.str, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    features = boundary[0] if len(boundary) == 1 else boundary
+    head = keras.Model(features, graph._outputs_struct, name=graph.name)
+    return FrozenPart(extractor, head, weights, digest.hexdigest())
+
+
+def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return [id(item) for item in one] == [id(item) for item in other]
+
+
+def _graph(model: keras.Model) -> Any:
+    """Return the graph of a model that Keras trains in its own way."""
+    if type(model) is keras.Sequential:
+        return model._functional
+    if type(model) is type(keras.Model(inputs := keras.Input((1,)), inputs)):
+        return model
+    raise NotReusableError(
+        f"a model of the class {type(model).__name__} does not say what its layers are given"
+    )
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Yield the calls of a graph but its inputs, each after those it depends on."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
+
+
+def _obstacle(operation: Any) -> str | None:
+    """Say why an operation is not frozen and deterministic; None if it is."""
+    for part in _flattened(operation):
+        name = f"layer {part.name!r} ({type(part).__name__})"
+        if not type(part).__module__.startswith("keras.") or isinstance(part, keras.layers.Lambda):
+            return f"{name} is not one of Keras's own, and may do anything in training"
+        reason = _layers_obstacle(part) if isinstance(part, keras.Layer) else None
+        if reason is not None:
+            return f"{name} {reason}"
+    return None
+
+
+def _layers_obstacle(layer: keras.Layer) -> str | None:
+    if layer.trainable_variables:
+        return "is trained"
+    if layer._seed_generators and getattr(layer, "rate", None) != 0:
+        return "is random in training, even if it is called with training=False"
+    if isinstance(layer, _UPDATES_IN_TRAINING) and layer.trainable:
+        return "learns statistics in training"
+    if getattr(layer, "stateful", False):
+        return "remembers the batch before"
+    if layer.activity_regularizer is not None:
+        return "adds to the loss"
+    return None
+
+
+def _flattened(operation: Any) -> Iterator[Any]:
+    """Yield an operation and all that it is made of, the innermost first."""
+    if isinstance(operation, keras.Layer):
+        inner = list(operation._flatten_layers(include_self=False, recursive=False))
+        others = [part for part in getattr(operation, "_operations", ()) if part not in inner]
+        for part in (*inner, *others):
+            yield from _flattened(part)
+    yield operation
+
+
+def _check_storable(tensor: Any) -> None:
+    if getattr(tensor, "_keras_mask", None) is not None:
+        raise NotReusableError("the features of its frozen layers have a mask")
+    if tensor.dtype == "string":
+        raise NotReusableError("an input of text goes to layers that are trained")
+    if None in tensor.shape[1:]:
+        raise NotReusableError("the features of its frozen layers have no fixed shape")
+
+
+def _frozen_weights(model: keras.Model) -> set[int]:
+    """Return the identities of the weights of layers that somebody has frozen."""
+    layers = [layer for layer in model._flatten_layers() if not layer.trainable]
+    return {id(weight) for layer in layers for weight in layer.weights}

@@ -1,0 +1,60 @@
+"""How much a model is given at once: as much as its callbacks and the memory allow."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+_VALIDATION_BYTES = 1 << 26
+_FEW_STEPS = 1000
+_STEPS = 32
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+def steps_per_execution(
+    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], *, steps: int, epochs: int
+) -> int:
+    """Return how many steps a compiled call may take, without a return to Python between them.
+
+    It saves about 0.45 ms a step, and its trace costs 0.14 s more (digits, two layers, 2 cores), so
+    short trainings do without.
+
+    Args:
+        model: A compiled model.
+        callbacks: What watches its training; some look at every batch.
+        steps: Steps of an epoch.
+        epochs: Epochs of the training.
+
+    Returns:
+        1, or what the model was compiled with, where nothing else is sensible.
+    """
+    watched = any(
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for callback in callbacks
+        for hook in _BATCH_HOOKS
+    )
+    if model.steps_per_execution != 1 or model.run_eagerly or watched:
+        return int(model.steps_per_execution)
+    return min(_STEPS, steps) if steps * epochs >= _FEW_STEPS else 1
+
+
+def validation_batch_size(model: keras.Model, batch_size: int) -> int:
+    """Return a batch size for validation: as large as fits 64 MB of activations.
+
+    Args:
+        model: A built model; one that does not say what its layers give keeps `batch_size`.
+        batch_size: That of the training, which is the least.
+
+    Returns:
+        Examples a batch.
+    """
+    shapes = [
+        tensor.shape[1:]
+        for layer in model._flatten_layers()
+        for node in layer._inbound_nodes[-1:]  # a layer that models share has one for each
+        for tensor in node.outputs
+    ]
+    if not shapes:
+        return batch_size
+    numbers = sum(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    return max(batch_size, _VALIDATION_BYTES // (4 * numbers))
