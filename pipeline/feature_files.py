@@ -69,11 +69,9 @@ class FeatureFiles:
             if all(_digest(entry / head["file"]) == head["digest"] for head in heads):
                 os.utime(entry / _ENTRY)
                 return [_map(entry / head["file"], head) for head in heads]
-        except FileNotFoundError:
-            return None
-        except ValueError:  # no JSON
+        except (FileNotFoundError, ValueError):  # it is not there, or no JSON
             pass
-        shutil.rmtree(entry)
+        shutil.rmtree(entry, ignore_errors=True)
         return None
 
     def write(self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]) -> None:

@@ -1,13 +1,16 @@
 """The beginning of a model that no training changes: where it ends, what it is, and the rest."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+_NAMES = ("name", "keras_history", "input_layers", "output_layers")
+"""Where a model's configuration has names of layers."""
 _UPDATES_IN_TRAINING = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
 
@@ -98,13 +101,35 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
 def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
     weights = tuple(keras.ops.convert_to_numpy(weight) for weight in extractor.weights)
-    digest = hashlib.sha256(f"keras {keras.__version__} {extractor.to_json()}".encode())
+    config = _renamed(json.loads(extractor.to_json()), {})
+    digest = hashlib.sha256(repr((keras.__version__, config)).encode())
     for array in weights:
         digest.update(repr((array.dtype.str, array.shape)).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     features = boundary[0] if len(boundary) == 1 else boundary
     head = keras.Model(features, graph._outputs_struct, name=graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
+
+
+def _renamed(value: Any, names: Mapping[str, str], key: str = "") -> Any:
+    """Return a model's configuration with numbers for the names of its layers.
+
+    Keras numbers the layers of a process, so that the same network has other names in a search that
+    comes later in it.
+    """
+    if isinstance(value, dict):
+        if value.get("class_name") == "DTypePolicy":  # its name is no layer's
+            return value
+        inner = names
+        if isinstance(layers := value.get("layers"), list):  # a graph, whose names are its own
+            inner = {layer["config"]["name"]: f"#{i}" for i, layer in enumerate(layers)}
+        return {
+            name: _renamed(item, names if name == "name" else inner, name)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_renamed(item, names, key) for item in value]
+    return names.get(value, value) if key in _NAMES and isinstance(value, str) else value
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:

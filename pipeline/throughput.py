@@ -7,7 +7,7 @@ import numpy as np
 
 _VALIDATION_BYTES = 1 << 26
 _FEW_STEPS = 1000
-_STEPS = 32
+_MOST_STEPS = 64
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -35,7 +35,10 @@ def steps_per_execution(
     )
     if model.steps_per_execution != 1 or model.run_eagerly or watched:
         return int(model.steps_per_execution)
-    return min(_STEPS, steps) if steps * epochs >= _FEW_STEPS else 1
+    if steps * epochs < _FEW_STEPS:
+        return 1
+    # Keras takes no fewer steps in the last call of an epoch: they would be the next one's.
+    return max(count for count in range(1, _MOST_STEPS + 1) if steps % count == 0)
 
 
 def validation_batch_size(model: keras.Model, batch_size: int) -> int:
