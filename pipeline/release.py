@@ -1,10 +1,12 @@
 """Releases what TensorFlow would keep of a trained model for ever.
 
 Keras on TensorFlow grows by 5 to 9 MB with every fitted model, whatever is deleted and collected
-(KerasTuner's issues 395, 873 and 1031, open since 2020). Two things hold on to it:
+(KerasTuner's issues 395, 873 and 1031, open since 2020). Three things hold on to it:
 
 - Variables that are created while `fit` traces its step, those of the optimizer and the metrics,
   leave a conditional initialisation in the eager context. `build_state` creates them before.
+- Layers that several models share, such as a frozen backbone, know every layer that was ever given
+  their outputs, although nobody asks for it. `forget_consumers` takes that from them.
 - Operations with a gradient of their own enter it into a registry that is never emptied, and with
   it the whole graph of the step. `gradients_released` takes such entries out again.
 """
@@ -52,6 +54,13 @@ def old_objects_left_alone() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def forget_consumers(model: keras.Model) -> None:
+    """Let a model's operations forget what is given their outputs; Keras never reads it."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    for operation in getattr(graph, "_operations", ()):
+        operation._outbound_nodes.clear()
 
 
 def build_state(model: keras.Model, x: Any, y: Any) -> None:

@@ -18,7 +18,7 @@ from pipeline.datasets import Dataset, Inputs, Split
 from pipeline.features import Features
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
-from pipeline.release import build_state, gradients_released
+from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.weights import Weights, build_optimizer
@@ -173,6 +173,7 @@ class Trainer:
                 "the hypermodel must build a keras.Model; "
                 f"received {model!r} of type {type(model).__name__}"
             )
+        forget_consumers(model)
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
             model(self._examples(self.dataset.train).first()[0])

@@ -1,6 +1,7 @@
 """A training leaves nothing behind in TensorFlow."""
 
 import gc
+import weakref
 
 import keras
 import keras_tuner
@@ -109,3 +110,26 @@ def test_what_was_registered_before_stays():
     with gradients_released():
         train(trainer())
     assert set(registry) == before
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_layers_that_models_share_do_not_keep_the_models(nested):
+    shared = keras.Sequential([keras.Input((13,)), keras.layers.Dense(4, trainable=False)])
+    heads = []
+
+    class OnShared(keras_tuner.HyperModel):
+        def build(self, hp):
+            inputs = keras.Input((13,)) if nested else shared.inputs[0]
+            outputs = keras.layers.Dense(3, name="head")
+            heads.append(weakref.ref(outputs))
+            model = keras.Model(inputs, outputs(shared(inputs) if nested else shared.outputs[0]))
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile("adam", loss)
+            return model
+
+    with_ = trainer(OnShared())
+    train(with_)
+    train(with_)
+    keras.backend.clear_session()
+    gc.collect()
+    assert [head() for head in heads] == [None, None]
