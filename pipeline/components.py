@@ -7,6 +7,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,11 +18,14 @@ from hydra.utils import instantiate
 from pipeline import spaces
 from pipeline.config import Config, ConfigError, unknown
 from pipeline.datasets import Dataset
+from pipeline.feature_files import FeatureFiles
+from pipeline.features import Features
 from pipeline.seeds import derive_seed
 from pipeline.trainer import Trainer
 
 _HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
 _SHOWN_NAMES = 30  # at most, of those that a module has
+_MB = 1_000_000
 
 
 def make_dataset(config: Config) -> Dataset:
@@ -100,6 +104,26 @@ def make_trainer(
         callbacks=make_callbacks,
         precision=config.training.precision.value,
         checkpoint_seconds=config.checkpoint.every_seconds,
+    )
+
+
+def make_features(
+    config: Config,
+    dataset: Dataset,
+    on_progress: Callable[[int, int], None],
+    on_refusal: Callable[[str], None],
+) -> Features | None:
+    """Return where features of the dataset are kept; None if they are not to be reused."""
+    wanted = config.features
+    if not wanted.reuse:
+        return None
+    return Features(
+        dataset=dataset,
+        files=FeatureFiles(Path(config.storage, "features"), wanted.max_disk_mb * _MB),
+        max_bytes=wanted.max_memory_mb * _MB,
+        half_precision=wanted.half_precision,
+        on_progress=on_progress,
+        on_refusal=on_refusal,
     )
 
 

@@ -16,8 +16,6 @@ from pipeline import components, continuation, evaluation
 from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
 from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
@@ -34,8 +32,6 @@ from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
-
-_MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,11 @@ def _run_in(
     callbacks = [journal, tracking, progress]
     interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
-    parts = dataclasses.replace(parts, trainer=_with_features(config, parts.trainer, progress))
+    told = (progress.on_features, progress.on_features_refused)
+    trainer = dataclasses.replace(
+        parts.trainer, features=components.make_features(config, parts.dataset, *told)
+    )
+    parts = dataclasses.replace(parts, trainer=trainer)
     try:
         tuner = Tuner(
             oracle=parts.oracle,
@@ -177,22 +177,6 @@ def _make_tracking(config: Config, directory: Path) -> Tracking:
         registered_model=config.tracking.registered_model,
     )
     return tracking
-
-
-def _with_features(config: Config, trainer: Trainer, progress: Progress) -> Trainer:
-    """Let a trainer reuse what the frozen layers of models give, unless that is not wanted."""
-    wanted = config.features
-    if not wanted.reuse:
-        return trainer
-    features = Features(
-        dataset=trainer.dataset,
-        files=FeatureFiles(Path(config.storage, "features"), wanted.max_disk_mb * _MB),
-        max_bytes=wanted.max_memory_mb * _MB,
-        half_precision=wanted.half_precision,
-        on_progress=progress.on_features,
-        on_refusal=progress.on_features_refused,
-    )
-    return dataclasses.replace(trainer, features=features)
 
 
 @dataclass(frozen=True)

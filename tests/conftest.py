@@ -48,6 +48,16 @@ def store(empty_store, tmp_path) -> str:
 
 
 @pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """The command line, in a folder of this test."""
+    from commands import Command
+
+    command = Command(tmp_path, monkeypatch, capfd)
+    yield command
+    command.close()
+
+
+@pytest.fixture
 def full_disk(tmp_path):
     """A folder on a disk of its own with room for 256 kilobytes."""
     if os.geteuid() != 0 and "CI" not in os.environ:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from commands import Command, alone
+from commands import alone
 from mlflow import MlflowClient
 
 TINY = "strategy.max_trials=2 training.epochs=1"
@@ -159,6 +159,9 @@ CONFIGURATION = [
     Bad("max_failed_trials=0", "received 0", "max_failed_trials must be an integer >= 1"),
     Bad("max_attempts=0", "received 0", "max_attempts must be an integer >= 1"),
     Bad("keep_best=0", "received 0", "keep_best must be an integer >= 1"),
+    Bad("features.max_disk_mb=-1", "received -1", "features.max_disk_mb must be an integer >= 0"),
+    Bad("features.reuse=perhaps", "'perhaps'", "features.reuse"),
+    Bad("features.memory=1", "features.memory", "max_memory_mb"),
     Bad("max_seconds=0", "received 0.0", "max_seconds must be a number of seconds above 0"),
     Bad("max_seconds=nan", "received nan", "max_seconds must be a number of seconds above 0"),
     Bad("checkpoint.every_seconds=-1", "received -1.0", "must be a number of seconds, 0 or more"),
@@ -453,11 +456,9 @@ DOWNLOADS = [
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
+def command(command, tmp_path):
     (tmp_path / "mine.py").write_text(USERS_CODE)
-    command = Command(tmp_path, monkeypatch, capfd)
-    yield command
-    command.close()
+    return command
 
 
 def write(folder: Path, files: dict[str, str | bytes | None]) -> None:

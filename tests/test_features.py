@@ -366,3 +366,54 @@ def test_a_training_goes_on_with_and_without_reuse(make):
         scores.append(second.train(execution, lambda epoch, logs: None).score)
     assert scores[0] == pytest.approx(scores[2], rel=1e-4)
     assert scores[1] == pytest.approx(scores[2], rel=1e-4)
+
+
+REUSED = (
+    "-m --config-dir conf dataset=mine model=transfer model.weights=null verbose=1 "
+    "model.backbone=MobileNetV2 model.cut_layer=block_3_expand_relu model.pooling=avg "
+    "strategy=random,grid strategy.max_trials=2 training.epochs=1"
+)
+
+
+@pytest.mark.slow
+def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
+    (tmp_path / "conf/dataset").mkdir(parents=True)
+    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: frozen_models.images\n")
+    ended = command(REUSED)
+    assert (ended.code, ended.err) == (0, "")
+    lines = [line for line in ended.out.splitlines() if line.startswith("features of")]
+    assert lines == [f"features of {n} examples computed, to be reused" for n in (10, 24)]
+    again = command(f"{REUSED} seed=1 model.seed=0 strategy=random")
+    assert (again.code, again.err) == (0, "")
+    assert "features of" not in again.out
+    without = command(f"{REUSED} strategy=random features.reuse=false storage=elsewhere")
+    assert (without.code, without.err) == (0, "")
+    assert "features of" not in without.out
+    assert not (tmp_path / "elsewhere/features").exists()
+
+
+def test_a_line_says_why_they_are_not_reused(command, tmp_path, store):
+    (tmp_path / "conf/dataset").mkdir(parents=True)
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: frozen_models.images\n")
+    (tmp_path / "conf/model/mine.yaml").write_text("_target_: mine.build\n")
+    (tmp_path / "mine.py").write_text(
+        """
+import keras
+from frozen_models import compiled
+from keras import layers
+
+
+def build(hp):
+    inputs = keras.Input((75, 75, 3))
+    hidden = layers.Flatten()(layers.RandomFlip()(inputs))
+    hidden = layers.Dense(2, trainable=False)(hidden)
+    return compiled(inputs, hidden)
+"""
+    )
+    ended = command(
+        "--config-dir conf dataset=mine model=mine training.epochs=1 strategy.max_trials=2"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    (line,) = (line for line in ended.out.splitlines() if "not reused" in line)
+    assert line.startswith("features of frozen layers are not reused: layer 'random_flip'")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Command, alone, finish, start
+from commands import alone, finish, start
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from processes import ROOT
@@ -23,13 +23,6 @@ LONG = (
     "dataset=wine strategy.max_trials=3 training.epochs=40 "
     "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate'"
 )
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    command = Command(tmp_path, monkeypatch, capfd)
-    yield command
-    command.close()
 
 
 def histories(folder: Path) -> list[History]:

@@ -49,11 +49,9 @@ def build(hp):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    command = Command(tmp_path, monkeypatch, capfd)
+def command(command, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
-    yield command
-    command.close()
+    return command
 
 
 def searches(folder: Path) -> list[History]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from commands import Command, Ended, alone
+from commands import Ended, alone
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -69,11 +69,9 @@ INTERRUPTED = "error: interrupted; the same command continues this sweep\n"
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    command = Command(tmp_path, monkeypatch, capfd)
+def command(command, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
-    yield command
-    command.close()
+    return command
 
 
 @pytest.fixture

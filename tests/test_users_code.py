@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from commands import Command, alone
+from commands import alone
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
@@ -87,13 +87,6 @@ def finish(hp, layers=()):
     )
     return model
 """
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    command = Command(tmp_path, monkeypatch, capfd)
-    yield command
-    command.close()
 
 
 def write_model(folder: Path, code: str, yaml: str) -> None:
