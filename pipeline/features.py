@@ -5,6 +5,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -74,10 +75,21 @@ class Features:
         if key in self._memory:
             self._memory.move_to_end(key)
             return self._memory[key][1]
-        arrays = self._arrays(key, part, split)
+        # Decided for both splits together, so that neither drives the other out of the memory.
+        total = self._size(part, self.training_data)
+        in_memory = total <= self.max_bytes
+        on_disk = bool(part.weights) and self.files.fits(total)
+        if not in_memory and not on_disk:
+            raise NotReusableError(
+                f"its features take {total / 1e6:,.0f} MB, more than features.max_memory_mb and "
+                "features.max_disk_mb allow"
+            )
+        arrays = self._mapped(key, part, split) if on_disk else self._computed(part, split)
+        if in_memory:
+            arrays = [tf.convert_to_tensor(array) for array in arrays]
         examples = Examples(arrays[0] if len(arrays) == 1 else arrays, Examples.of(split).y)
-        if not any(isinstance(array, np.memmap) for array in arrays):
-            self._remember(key, sum(array.nbytes for array in arrays), examples)
+        if in_memory:
+            self._remember(key, self._size(part, split), examples)
         return examples
 
     def _key(self, part: FrozenPart, split: Split) -> str:
@@ -89,17 +101,15 @@ class Features:
         facts = (part.digest, self.dataset.digest, names[id(split)], self.half_precision)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
-    def _arrays(self, key: str, part: FrozenPart, split: Split) -> list[np.ndarray]:
-        total = sum(spec.nbytes for spec in self._specs(part, len(self.training_data)))
-        in_memory = total <= self.max_bytes
-        if not part.weights or not self.files.fits(total):
-            if not in_memory:
-                raise NotReusableError(
-                    f"its features take {total / 1e6:,.0f} MB, more than features.max_memory_mb "
-                    "and features.max_disk_mb allow"
-                )
-            batches = list(self._batches(part, split))
-            return [np.concatenate(values) for values in zip(*batches, strict=True)]
+    def _size(self, part: FrozenPart, split: Split) -> int:
+        return sum(spec.nbytes for spec in self._specs(part, len(split)))
+
+    def _computed(self, part: FrozenPart, split: Split) -> list[Any]:
+        batches = list(self._batches(part, split))
+        return [np.concatenate(values) for values in zip(*batches, strict=True)]
+
+    def _mapped(self, key: str, part: FrozenPart, split: Split) -> list[Any]:
+        """Return the features that are on the disk, computed first if they are not."""
         with self.files.held(key):
             arrays = self.files.open(key)
             if arrays is None:
@@ -107,7 +117,7 @@ class Features:
                 self.files.write(key, specs, self._batches(part, split))
                 arrays = self.files.open(key)
         assert arrays is not None, "it was just written"
-        return [np.array(array) for array in arrays] if in_memory else arrays
+        return arrays
 
     def _specs(self, part: FrozenPart, rows: int) -> list[ArraySpec]:
         specs = []
@@ -126,7 +136,7 @@ class Features:
         for half in (self.dataset.train, self.dataset.validation):
             arrays = keras.tree.flatten(self.of(part, half).x)
             for start in range(0, len(half), _BATCH_SIZE):
-                yield [array[start : start + _BATCH_SIZE] for array in arrays]
+                yield [np.asarray(array[start : start + _BATCH_SIZE]) for array in arrays]
 
     def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         examples = Examples.of(split)

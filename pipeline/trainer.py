@@ -69,7 +69,6 @@ class Trainer:
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
     features: Features | None = None
-    _resident: dict[int, tuple[Split, Examples]] = field(default_factory=dict, init=False)
 
     def train(
         self,
@@ -204,6 +203,11 @@ class Trainer:
                 raise NotReusableError("its hypermodel has a fit of its own")
             return None
         return part
+
+    @functools.cached_property
+    def _resident(self) -> dict[int, tuple[Split, Examples]]:
+        """The splits that stay in memory, by identity."""
+        return {}
 
     def _examples(self, split: Split) -> Examples:
         """Return a split as it stays in memory, ready to be fed to every model."""
