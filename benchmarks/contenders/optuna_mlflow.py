@@ -1,0 +1,40 @@
+"""Optuna with its MLflow callback, on SQLite: one run a trial, with its final score alone."""
+
+from pathlib import Path
+
+import keras
+import optuna
+from optuna_integration import MLflowCallback
+
+from benchmarks.cases import CASES, hyperparameters
+from benchmarks.work import BATCH_SIZE, OBJECTIVE, Work
+
+
+def search(work: Work, folder: Path) -> float:
+    """Search the enqueued trials; each is built afresh after clearing Keras's session."""
+    dataset, hypermodel = CASES[work.case]()
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {
+            name: trial.suggest_categorical(name, sorted({one[name] for one in work.sets}))
+            for name in work.sets[0]
+        }
+        keras.backend.clear_session()
+        model = hypermodel.build(hyperparameters(values))
+        history = model.fit(
+            dataset.train.x,
+            dataset.train.y,
+            validation_data=(dataset.validation.x, dataset.validation.y),
+            batch_size=BATCH_SIZE,
+            epochs=work.epochs,
+            verbose=0,
+        )
+        return float(min(history.history[OBJECTIVE]))
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="minimize")
+    for values in work.sets:
+        study.enqueue_trial(dict(values))
+    tracking = MLflowCallback(f"sqlite:///{folder}/mlflow.db", metric_name=OBJECTIVE)
+    study.optimize(objective, n_trials=len(work.sets), callbacks=[tracking])
+    return study.best_value
