@@ -7,7 +7,6 @@ random search with its own. Each runs in a process of its own; growth counts fro
 """
 
 import argparse
-import multiprocessing
 import os
 import tempfile
 import time
@@ -15,10 +14,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from rich.console import Console
 from rich.table import Table
+
+from benchmarks.measuring import in_fresh_process, resident_megabytes, show
 
 _WARM_UP = 20  # trials, after which all code and buffers are there
 _EPOCHS = 2
@@ -44,13 +42,14 @@ def ours(trials: int, folder: Path) -> list[float]:
 
 def _watch_journal(megabytes: list[float]) -> None:
     """Note the size whenever the journal has been told of a trial's end."""
+    from pipeline.callbacks import TrialEnd
     from pipeline.history import Journal
 
     tell = Journal.on_trial_end
 
-    def on_trial_end(journal: Journal, record: Any) -> None:
-        tell(journal, record)
-        megabytes.append(_size())
+    def on_trial_end(self: Journal, record: TrialEnd) -> None:
+        tell(self, record)
+        megabytes.append(resident_megabytes())
 
     Journal.on_trial_end = on_trial_end  # type: ignore[method-assign]
 
@@ -68,7 +67,7 @@ def theirs(trials: int, folder: Path) -> list[float]:
     class Watched(keras_tuner.RandomSearch):
         def on_trial_end(self, trial: Any) -> None:
             super().on_trial_end(trial)
-            megabytes.append(_size())
+            megabytes.append(resident_megabytes())
 
     tuner = Watched(
         MLP(dataset=dataset),
@@ -89,11 +88,6 @@ def theirs(trials: int, folder: Path) -> list[float]:
     return megabytes
 
 
-def _size() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def _measure(who: str, trials: int) -> tuple[float, float, float]:
     """Return the megabytes after the warm-up and at the end, and the seconds of it all."""
     with tempfile.TemporaryDirectory() as folder:
@@ -110,13 +104,11 @@ def main() -> None:
     table = Table(title=f"Memory over {options.trials} trials")
     for column in ("who", f"MB after {_WARM_UP}", "MB at the end", "MB a trial", "seconds"):
         table.add_column(column, justify="left" if column == "who" else "right")
-    fresh = multiprocessing.get_context("spawn")
     for who in ("ours", "keras_tuner"):
-        with fresh.Pool(1) as pool:
-            first, last, seconds = pool.apply(_measure, (who, options.trials))
+        first, last, seconds = in_fresh_process(_measure, who, options.trials)
         grown = (last - first) / (options.trials - _WARM_UP)
         table.add_row(who, f"{first:.0f}", f"{last:.0f}", f"{grown:.2f}", f"{seconds:.0f}")
-    Console(width=100).print(table)
+    show(table)
 
 
 if __name__ == "__main__":
