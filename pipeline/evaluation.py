@@ -25,6 +25,7 @@ MODEL_FILE = "best_model.keras"
 FOLDER = "evaluation"
 _TOLERANCE = 1e-4
 _EXAMPLE_ROWS = 5
+_EXAMPLE_NUMBERS = 10_000  # MLflow writes an example as JSON, some 0.1 s for 60,000 numbers
 _CHANGED = (
     "after it was saved and loaded again; its layers must keep all their state in weights and "
     "get_config, and must not be random at inference"
@@ -123,7 +124,7 @@ def write_input_example(x: Inputs, path: Path) -> None:
     columns = x if isinstance(x, dict) else {"x": x}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, column in columns.items():
-            rows = column[:_EXAMPLE_ROWS]
+            rows = column[: max(1, min(_EXAMPLE_ROWS, _EXAMPLE_NUMBERS // column[:1].size))]
             values = rows.astype(str) if rows.dtype == object else rows
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, values, allow_pickle=False)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -44,6 +45,9 @@ class Features:
     on_progress: Callable[[int, int], None]
     on_refusal: Callable[[str], None]
     _memory: OrderedDict[str, tuple[int, Examples]] = field(default_factory=OrderedDict, init=False)
+    _traced: WeakKeyDictionary[FrozenPart, Any] = field(
+        default_factory=WeakKeyDictionary, init=False
+    )
     _refusals: set[str] = field(default_factory=set, init=False)
 
     @functools.cached_property
@@ -141,10 +145,9 @@ class Features:
     def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         examples = Examples.of(split)
         batches = examples.in_order(_BATCH_SIZE)
-        extract = tf.function(
-            lambda x: keras.tree.flatten(part.extractor(x, training=False)),
-            input_signature=[keras.tree.map_structure(_of_any_rows, batches.element_spec[0])],
-        ).get_concrete_function()
+        if part not in self._traced:
+            self._traced[part] = _trace(part.extractor, batches.element_spec[0])
+        extract = self._traced[part]
         dtypes = [spec.dtype for spec in self._specs(part, len(split))]
         done = 0
         self.on_progress(done, len(split))
@@ -163,8 +166,17 @@ class Features:
             self._memory.popitem(last=False)
 
 
-def _of_any_rows(spec: tf.TensorSpec) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *spec.shape[1:]), spec.dtype)
+def _trace(extractor: keras.Model, spec: Any) -> Any:
+    """Return a compiled function of batches of any size; they are as a spec says otherwise."""
+
+    def extract(x: Any) -> list[Any]:
+        features: list[Any] = keras.tree.flatten(extractor(x, training=False))
+        return features
+
+    signature = keras.tree.map_structure(
+        lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), spec
+    )
+    return tf.function(extract, input_signature=[signature]).get_concrete_function()
 
 
 def _check_rows(batch: Sequence[np.ndarray], first: Sequence[tf.Tensor], rows: int) -> None:

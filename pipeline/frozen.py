@@ -1,7 +1,6 @@
 """The beginning of a model that no training changes: where it ends, what it is, and the rest."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +100,7 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
 def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
     weights = tuple(keras.ops.convert_to_numpy(weight) for weight in extractor.weights)
-    config = _renamed(json.loads(extractor.to_json()), {})
+    config = _renamed(keras.saving.serialize_keras_object(extractor), {})
     digest = hashlib.sha256(repr((keras.__version__, config)).encode())
     for array in weights:
         digest.update(repr((array.dtype.str, array.shape)).encode())
@@ -127,7 +126,7 @@ def _renamed(value: Any, names: Mapping[str, str], key: str = "") -> Any:
             name: _renamed(item, names if name == "name" else inner, name)
             for name, item in value.items()
         }
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_renamed(item, names, key) for item in value]
     return names.get(value, value) if key in _NAMES and isinstance(value, str) else value
 

@@ -12,7 +12,6 @@ Keras on TensorFlow grows by 5 to 9 MB with every fitted model, whatever is dele
 """
 
 import contextlib
-import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,21 +38,6 @@ def gradients_released() -> Iterator[None]:
     finally:
         for name in [name for name in registry if name.startswith(_CUSTOM) and name not in before]:
             del registry[name]
-
-
-@contextlib.contextmanager
-def old_objects_left_alone() -> Iterator[None]:
-    """Let the garbage collector look only at objects that are made in the block.
-
-    Keras collects garbage before every model that is built. To look at all that was imported takes
-    0.2 s, as long as to build a small model and to train it for an epoch.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def forget_consumers(model: keras.Model) -> None:

@@ -17,12 +17,12 @@ from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import DamagedFileError, is_storage_failure
+from pipeline.garbage import GarbageCollection
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
-from pipeline.release import old_objects_left_alone
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, find_ended, open_folder, write_config
@@ -115,7 +115,7 @@ def _run_in(
     tracking = _make_tracking(config, folder.path)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
-    callbacks = [journal, tracking, progress]
+    callbacks = [journal, tracking, progress, GarbageCollection()]
     interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     told = (progress.on_features, progress.on_features_refused)
@@ -137,7 +137,7 @@ def _run_in(
             earlier=_catch_up(config, parts.oracle, folder, progress, callbacks, console),
             should_stop=interruption.requested,
         )
-        with interruption.awaited(), old_objects_left_alone():
+        with interruption.awaited():
             tuner.search()
         evaluated = _evaluate_best(config, tuner, files, parts, folder.path, begin)
         for callback in callbacks:

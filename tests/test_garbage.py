@@ -1,0 +1,50 @@
+"""What a trial leaves is collected, and what stays is not looked at again and again."""
+
+import gc
+import weakref
+
+import pytest
+from records import search_begin, trial_end
+
+from pipeline.callbacks import SearchEnd, Status
+from pipeline.garbage import GarbageCollection
+
+
+class Circle:
+    """Only the collector can free it."""
+
+    def __init__(self):
+        self.itself = self
+
+
+@pytest.fixture
+def collection():
+    collection = GarbageCollection()
+    collection.on_search_begin(search_begin())
+    yield collection
+    gc.unfreeze()
+
+
+def test_what_a_trial_leaves_is_collected(collection):
+    left = weakref.ref(Circle())
+    collection.on_trial_end(trial_end())
+    assert left() is None
+
+
+def test_what_stays_is_out_of_sight_until_the_search_ends(collection):
+    stays = Circle()
+    collection.on_trial_end(trial_end())
+    assert not any(item is stays for item in gc.get_objects())
+    collection.on_search_end(SearchEnd(Status.COMPLETED, "0000", None, 0.0))
+    assert gc.get_freeze_count() == 0
+    assert any(item is stays for item in gc.get_objects())
+
+
+def test_what_stayed_for_a_while_is_collected_too(collection):
+    stays = Circle()
+    collection.on_trial_end(trial_end())
+    left = weakref.ref(stays)
+    del stays
+    for _ in range(50):
+        collection.on_trial_end(trial_end())
+    assert left() is None
