@@ -72,8 +72,7 @@ def _split(model: keras.Model) -> FrozenPart | None:
         part = _part(graph, boundary)
         if not _same(part.head.trainable_variables, model.trainable_variables):
             raise NotReusableError("its layers would be trained in another order")
-    inside = {id(weight) for weight in part.extractor.weights} if part else set()
-    if part is None and _frozen_weights(model) - inside:
+    if (part is None or not part.weights) and _frozen_weights(model):
         raise NotReusableError(str(obstacle))
     return part
 

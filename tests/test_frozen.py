@@ -142,7 +142,7 @@ def test_frozen_batch_normalization_belongs_to_it_and_that_which_learns_does_not
 
 def test_augmentation_before_a_backbone_ends_it():
     inputs = keras.Input(SHAPE)
-    flipped = layers.RandomFlip()(inputs)
+    flipped = layers.RandomFlip()(layers.Rescaling(1 / 255)(inputs))
     with pytest.raises(NotReusableError, match=r"\(RandomFlip\) is random in training"):
         find_frozen_part(compiled(inputs, frozen(backbone("MobileNetV2"))(flipped)))
 
