@@ -161,7 +161,7 @@ CONFIGURATION = [
     Bad("keep_best=0", "received 0", "keep_best must be an integer >= 1"),
     Bad("features.max_disk_mb=-1", "received -1", "features.max_disk_mb must be an integer >= 0"),
     Bad("features.reuse=perhaps", "'perhaps'", "features.reuse"),
-    Bad("features.memory=1", "features.memory", "max_memory_mb"),
+    Bad("features.memory=1", "key 'memory' of features", "max_memory_mb"),
     Bad("max_seconds=0", "received 0.0", "max_seconds must be a number of seconds above 0"),
     Bad("max_seconds=nan", "received nan", "max_seconds must be a number of seconds above 0"),
     Bad("checkpoint.every_seconds=-1", "received -1.0", "must be a number of seconds, 0 or more"),
