@@ -34,7 +34,7 @@ class Features:
         files: Where they are kept.
         max_bytes: How much memory they may take; beyond it, they are read from the disk.
         half_precision: Whether to keep them as float16, in half the space.
-        on_progress: Told how many examples of how many are computed.
+        on_progress: Told how many examples of how many are computed, if they go through weights.
         on_refusal: Told why a model is trained as a whole, once for each reason.
     """
 
@@ -149,15 +149,16 @@ class Features:
             self._traced[part] = _trace(part.extractor, batches.element_spec[0])
         extract = self._traced[part]
         dtypes = [spec.dtype for spec in self._specs(part, len(split))]
-        done = 0
-        self.on_progress(done, len(split))
+        done, total = 0, len(split)
+        told = self.on_progress if part.weights else lambda *_: None  # scaling takes no time
+        told(done, total)
         for x, y in batches:
             arrays = [tensor.numpy() for tensor in extract(x)]
             if done == 0:
                 _check_rows(arrays, extract(examples.first()[0]), len(y))
             yield [a.astype(dtype, copy=False) for a, dtype in zip(arrays, dtypes, strict=True)]
             done += len(y)
-            self.on_progress(done, len(split))
+            told(done, total)
 
     def _remember(self, key: str, size: int, examples: Examples) -> None:
         """Keep features in memory; those that were used least recently give way."""
