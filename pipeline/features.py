@@ -1,6 +1,5 @@
 """Frozen-feature reuse: what a model's frozen part gives for a dataset is computed once."""
 
-import functools
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -50,11 +49,6 @@ class Features:
     )
     _refusals: set[str] = field(default_factory=set, init=False)
 
-    @functools.cached_property
-    def training_data(self) -> Split:
-        """The dataset's training and validation data together, for the final training."""
-        return self.dataset.training_data()
-
     def refuse(self, reason: str) -> None:
         """Tell why a model is trained as a whole, if it was not told yet."""
         if reason not in self._refusals:
@@ -66,7 +60,8 @@ class Features:
 
         Args:
             part: The frozen part of a model.
-            split: The dataset's training, validation or training data; it is told by identity.
+            split: The dataset's `train` or `validation`, told by identity; another one is both
+                together, as `training_data()` returns them.
 
         Returns:
             What the part's head is trained or validated on.
@@ -80,7 +75,7 @@ class Features:
             self._memory.move_to_end(key)
             return self._memory[key][1]
         # Decided for both splits together, so that neither drives the other out of the memory.
-        total = self._size(part, self.training_data)
+        total = self._size(part, len(self.dataset.train) + len(self.dataset.validation))
         in_memory = total <= self.max_bytes
         on_disk = bool(part.weights) and self.files.fits(total)
         if not in_memory and not on_disk:
@@ -93,20 +88,20 @@ class Features:
             arrays = [tf.convert_to_tensor(array) for array in arrays]
         examples = Examples(arrays[0] if len(arrays) == 1 else arrays, Examples.of(split).y)
         if in_memory:
-            self._remember(key, self._size(part, split), examples)
+            self._remember(key, self._size(part, len(split)), examples)
         return examples
 
     def _key(self, part: FrozenPart, split: Split) -> str:
         names = {
             id(self.dataset.train): "train",
             id(self.dataset.validation): "validation",
-            id(self.training_data): "train and validation",
         }
-        facts = (part.digest, self.dataset.digest, names[id(split)], self.half_precision)
+        name = names.get(id(split), "train and validation")
+        facts = (part.digest, self.dataset.digest, name, self.half_precision)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
-    def _size(self, part: FrozenPart, split: Split) -> int:
-        return sum(spec.nbytes for spec in self._specs(part, len(split)))
+    def _size(self, part: FrozenPart, rows: int) -> int:
+        return sum(spec.nbytes for spec in self._specs(part, rows))
 
     def _computed(self, part: FrozenPart, split: Split) -> list[Any]:
         batches = list(self._batches(part, split))
@@ -134,10 +129,11 @@ class Features:
 
     def _batches(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         """Yield the features, batch after batch; those of both splits together are copied."""
-        if split is not self.training_data:
+        halves = (self.dataset.train, self.dataset.validation)
+        if any(split is half for half in halves):
             yield from self._compute(part, split)
             return
-        for half in (self.dataset.train, self.dataset.validation):
+        for half in halves:
             arrays = keras.tree.flatten(self.of(part, half).x)
             for start in range(0, len(half), _BATCH_SIZE):
                 yield [np.asarray(array[start : start + _BATCH_SIZE]) for array in arrays]

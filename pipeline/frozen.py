@@ -51,17 +51,20 @@ def find_frozen_part(model: keras.Model) -> FrozenPart | None:
     Raises:
         NotReusableError: There are frozen weights outside of such a part; the sentence says why.
     """
-    frozen = _frozen_weights(model)
+    frozen = _has_frozen_weights(model)
     try:
-        part = _split(model)
+        part, obstacle = _split(model)
     except NotReusableError:
         if frozen:
             raise
         return None
+    if frozen and (part is None or not part.weights):
+        raise NotReusableError(str(obstacle))
     return part
 
 
-def _split(model: keras.Model) -> FrozenPart | None:
+def _split(model: keras.Model) -> tuple[FrozenPart | None, str | None]:
+    """Return the part, and why what comes after it does not belong to it."""
     graph = _graph(model)
     boundary, obstacle = _boundary(graph)
     inputs = {id(tensor) for tensor in graph.inputs}
@@ -72,9 +75,7 @@ def _split(model: keras.Model) -> FrozenPart | None:
         part = _part(graph, boundary)
         if not _same(part.head.trainable_variables, model.trainable_variables):
             raise NotReusableError("its layers would be trained in another order")
-    if (part is None or not part.weights) and _frozen_weights(model):
-        raise NotReusableError(str(obstacle))
-    return part
+    return part, obstacle
 
 
 def _boundary(graph: Any) -> tuple[list[Any], str | None]:
@@ -138,7 +139,7 @@ def _graph(model: keras.Model) -> Any:
     """Return the graph of a model that Keras trains in its own way."""
     if type(model) is keras.Sequential:
         return model._functional
-    if type(model) is type(keras.Model(inputs := keras.Input((1,)), inputs)):
+    if type(model).__module__.startswith("keras.") and hasattr(model, "_nodes_by_depth"):
         return model
     raise NotReusableError(
         f"a model of the class {type(model).__name__} does not say what its layers are given"
@@ -196,7 +197,6 @@ def _check_storable(tensor: Any) -> None:
         raise NotReusableError("the features of its frozen layers have no fixed shape")
 
 
-def _frozen_weights(model: keras.Model) -> set[int]:
-    """Return the identities of the weights of layers that somebody has frozen."""
-    layers = [layer for layer in model._flatten_layers() if not layer.trainable]
-    return {id(weight) for layer in layers for weight in layer.weights}
+def _has_frozen_weights(model: keras.Model) -> bool:
+    """Whether somebody has frozen a layer with weights."""
+    return any(layer.weights for layer in model._flatten_layers() if not layer.trainable)

@@ -137,9 +137,7 @@ class Trainer:
             The trained model.
         """
         model = self.build(hyperparameters, seed)
-        data = (
-            self.dataset.training_data() if self.features is None else self.features.training_data
-        )
+        data = self.dataset.training_data()
         if _has_own_fit(self.hypermodel):
             arguments = {"validation_data": _pair(self.dataset.validation), "callbacks": []}
             self._own_fit(model, hyperparameters, data, epochs=epochs, **arguments)
