@@ -2,7 +2,8 @@
 
     python -m benchmarks.limit --case small --trials 20 --epochs 10 --repeats 3
 
-The floor compiles an epoch once a trial, and trains heads on stored features of a frozen network.
+The floor is Keras's own `fit` of each model, on examples in memory and without callbacks; it trains
+heads on the features of a frozen network, which it computes once.
 """
 
 from benchmarks.measuring import (

@@ -4,7 +4,8 @@
 
 Trials of random search train nothing and report ten epochs of four metrics. Ours are run by the
 real tuner with the real journal and weights files, and with MLflow on SQLite, which a thread of its
-own feeds; KerasTuner's by its own tuner, with its own files and no tracking.
+own feeds and whose experiment is there already; KerasTuner's by its own tuner, with its own files
+and no tracking.
 """
 
 import argparse
@@ -77,10 +78,12 @@ def ours_tracked(trials: int, folder: Path) -> Cost:
     from benchmarks.no_training import Clock, run_ours
     from pipeline.tracking import Tracking
     from pipeline.tracking.delivery import Courier
+    from pipeline.tracking.store import connect
 
     thread = Clock()
     thread.watch(Courier, "deliver")
     uri = f"sqlite:///{folder}/mlflow.db"
+    connect(uri, "untrained")  # a new database takes more than a second, once for all searches
     tracking = Tracking(folder, uri=uri, experiment="untrained", registered_model=None)
     ran = run_ours(_untrained(trials), folder, [tracking])
     ended = time.perf_counter()
