@@ -39,9 +39,9 @@ class Examples:
         """Return how many batches an epoch has."""
         return math.ceil(len(self) / batch_size)
 
-    def first(self, rows: int = 1) -> Any:
-        """Return the first examples and their targets, at most so many, as one batch."""
-        return self._gather(tf.range(min(rows, len(self))))
+    def first(self) -> Any:
+        """Return the first example and its target, as a batch of one."""
+        return self._gather(tf.range(1))
 
     def in_order(self, batch_size: int) -> tf.data.Dataset:
         """Return the batches of one epoch, always in the same order."""

@@ -1,15 +1,15 @@
 """The best model on the test split: its metrics, its file, and what shows how good it is."""
 
+import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from pipeline.batches import Examples
 from pipeline.datasets import Dataset, Inputs
 from pipeline.predictions import (
     EvaluationError,
@@ -37,14 +37,6 @@ class VerificationError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What a model makes of one batch: its predictions, and its metrics if it is compiled."""
-
-    predictions: Any
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """What the test split says of a model.
 
@@ -67,10 +59,10 @@ class Evaluation:
 def evaluate(
     model: keras.Model, dataset: Dataset, directory: Path, *, objective: str, batch_size: int
 ) -> Evaluation:
-    """Save a model, make sure that its file gives it back, test what it gives, and report on it.
+    """Test a model, save it, make sure that its file gives it back, and report on it.
 
-    The model's file appears under its name only once it is verified: a batch of the test split must
-    give the same predictions and metrics as before. A failing report leaves it there.
+    The model's file appears under its name only once it is verified. A failing report leaves it
+    there.
 
     Args:
         model: A trained model; not compiled if its hypermodel trains it with a loop of its own.
@@ -91,7 +83,11 @@ def evaluate(
         ...          batch_size=32).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    metrics, predictions = _save_verified(model, dataset, directory, batch_size)
+    # Predicting also builds a subclassed model that was never called, so that it can be saved.
+    predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+    _check_finite(predictions)
+    metrics = _test(model, dataset, batch_size) if model.compiled else {}
+    _save_verified(model, metrics, predictions, dataset, directory, batch_size)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(dataset.test.x, folder / "input_example.npz")
@@ -139,47 +135,32 @@ def _score_name(objective: str, metrics: Mapping[str, float]) -> str:
     return next((known for known in (name, "loss") if known in metrics), next(iter(metrics)))
 
 
-def _save_verified(
-    model: keras.Model, dataset: Dataset, directory: Path, batch_size: int
-) -> tuple[dict[str, float], Any]:
-    """Save the model under a temporary name, test what is loaded from there, then rename.
-
-    Returns:
-        The metrics of a model that is compiled, and the predictions, both on the test split.
-    """
-    temporary = directory / f"unverified_{MODEL_FILE}"
-    batch = Examples.of(dataset.test).first(batch_size)
-    try:
-        # It also builds a subclassed model that was never called, so that it can be saved.
-        expected = _try(model, *batch)
-        reloaded = _save_and_load(model, temporary)
-        _compare(expected, _try(reloaded, *batch))
-        predictions = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
-        _check_finite(predictions)
-        # Keras does not compile what has a `compile` of its own.
-        metrics = _test(reloaded if reloaded.compiled else model, dataset, batch_size)
-        temporary.replace(directory / MODEL_FILE)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return metrics, predictions
-
-
 def _test(model: keras.Model, dataset: Dataset, batch_size: int) -> dict[str, float]:
-    if not model.compiled:
-        return {}
     split = dataset.test
     results = model.evaluate(split.x, split.y, batch_size=batch_size, verbose=0, return_dict=True)
     return {name: float(value) for name, value in results.items()}
 
 
-def _try(model: keras.Model, x: Any, y: Any) -> _Outcome:
-    """Predict and test one batch without a trace, which would take longer than both."""
-    predictions = keras.tree.map_structure(np.asarray, model.predict_step((x,)))
-    if not model.compiled:
-        return _Outcome(predictions)
-    model.reset_metrics()
-    metrics = model.test_step((x, y))
-    return _Outcome(predictions, {name: float(value) for name, value in metrics.items()})
+def _save_verified(
+    model: keras.Model,
+    metrics: Mapping[str, float],
+    predictions: Any,
+    dataset: Dataset,
+    directory: Path,
+    batch_size: int,
+) -> None:
+    """Save the model under a temporary name, compare what is loaded from there, then rename."""
+    temporary = directory / f"unverified_{MODEL_FILE}"
+    try:
+        reloaded = _save_and_load(model, temporary)
+        if metrics and reloaded.compiled:
+            _compare_metrics(metrics, _test(reloaded, dataset, batch_size))
+        else:  # Keras does not compile what has a `compile` of its own
+            again = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+            _compare_predictions(predictions, again)
+        temporary.replace(directory / MODEL_FILE)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
@@ -201,15 +182,19 @@ def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
     return reloaded
 
 
-def _compare(expected: _Outcome, received: _Outcome) -> None:
-    for name in expected.metrics.keys() & received.metrics.keys():
-        value, again = expected.metrics[name], received.metrics[name]
-        if not np.isclose(value, again, rtol=_TOLERANCE, atol=1e-7, equal_nan=True):
+def _compare_metrics(expected: Mapping[str, float], received: Mapping[str, float]) -> None:
+    for name, value in expected.items():
+        again = received.get(name, math.nan)
+        both_nan = math.isnan(value) and math.isnan(again)
+        if not both_nan and not math.isclose(value, again, rel_tol=_TOLERANCE, abs_tol=1e-7):
             raise VerificationError(
-                f"its {name} on examples of the test split is {value:g}, but {again:g} {_CHANGED}"
+                f"its {name} on the test split is {value:g}, but {again:g} {_CHANGED}"
             )
-    pairs = zip(*(keras.tree.flatten(one.predictions) for one in (expected, received)), strict=True)
-    if not all(np.allclose(*pair, rtol=_TOLERANCE, atol=1e-5, equal_nan=True) for pair in pairs):
+
+
+def _compare_predictions(expected: Any, received: Any) -> None:
+    pairs = zip(keras.tree.flatten(expected), keras.tree.flatten(received), strict=True)
+    if not all(np.allclose(*pair, rtol=_TOLERANCE, atol=1e-5) for pair in pairs):
         raise VerificationError(f"its predictions are different {_CHANGED}")
 
 
