@@ -2,7 +2,8 @@
 
 `runs` and `curves` say what each run should show, `projection` sends it, `delivery` takes it from
 the journal, `follower` does so in the background. `summary` writes texts, `models` and `registry`
-take care of the best model, `store` and `checks` of where all of it is kept.
+take care of the best model, `store` and `checks` of where all of it is kept. `retrieval` reads a
+search back.
 """
 
 import os

@@ -21,7 +21,7 @@ _ERROR_LENGTH = 300
 
 
 class TrackingError(ValueError):
-    """MLflow is there but cannot keep the search; the message is one sentence."""
+    """MLflow is there but cannot keep or give the search; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,17 @@ class Store:
             doubled=len(everything) > len(kept),
             running=any(_is_running(run) for run in kept.values()),
         )
+
+    def find_trials(self, run: str) -> Iterator[Run]:
+        """Find the runs of a search's trials, one an attempt.
+
+        Args:
+            run: The search's own run.
+
+        Yields:
+            The runs, in no certain order.
+        """
+        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = {_quoted(run)}")
 
     def find_comparison(self, sweep: str) -> Run | None:
         """Find the run of a sweep's comparison.
