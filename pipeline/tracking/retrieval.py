@@ -20,6 +20,7 @@ from pipeline.tracking.store import (
     describe_error,
     redact,
     resolve,
+    run_page,
     sqlite_path,
 )
 
@@ -65,10 +66,25 @@ def trial_runs(run_id: str, uri: str | None = None) -> dict[str, str]:
         ValueError: As `history_of_run`.
         ConnectionError: As `history_of_run`.
     """
-    client, run = _find(run_id, uri)
-    found = Store(client, run.info.experiment_id).find_trials(run_id)
-    attempts = sorted(found, key=lambda one: int(one.data.tags["pipeline.attempt"]))
-    return {one.data.tags["pipeline.trial"]: one.info.run_id for one in attempts}
+    return {trial: run.info.run_id for trial, run in _trials(*_find(run_id, uri)).items()}
+
+
+def trial_pages(run_id: str, uri: str | None = None) -> dict[str, str]:
+    """Return where a browser finds the runs of a search's trials.
+
+    Args:
+        run_id: As of `history_of_run`.
+        uri: As of `history_of_run`.
+
+    Returns:
+        The page of each trial's run by the trial: the server's, or that of a plain `mlflow ui`.
+
+    Raises:
+        ValueError: As `history_of_run`.
+        ConnectionError: As `history_of_run`.
+    """
+    client, search = _find(run_id, uri)
+    return {t: run_page(client.tracking_uri, run) for t, run in _trials(client, search).items()}
 
 
 def best_model_of_run(run_id: str, uri: str | None = None) -> Any:
@@ -101,6 +117,13 @@ def best_model_of_run(run_id: str, uri: str | None = None) -> Any:
             tracking_uri=client.tracking_uri,
         )
         return mlflow.keras.load_model(path)
+
+
+def _trials(client: MlflowClient, search: Run) -> dict[str, Run]:
+    """Return the run of each trial's newest attempt."""
+    found = Store(client, search.info.experiment_id).find_trials(search.info.run_id)
+    attempts = sorted(found, key=lambda run: int(run.data.tags["pipeline.attempt"]))
+    return {run.data.tags["pipeline.trial"]: run for run in attempts}
 
 
 def _find(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
