@@ -22,6 +22,19 @@ def conclusions(history: History) -> list[str]:
     return [sentence for sentence in found if sentence] + edges(history)
 
 
+def no_conclusion(history: History) -> str:
+    """Return what to say where there is no conclusion."""
+    if len(distinct(scored(history), BEST)) < BEST:
+        return (
+            f"Fewer than {BEST} trials with different hyperparameters have a score: too few to "
+            "draw conclusions from."
+        )
+    return (
+        "The trials suggest no change: the best are not at an edge of any range, trainings were "
+        "long enough, failures have no common reason, and the search space is not exhausted."
+    )
+
+
 def edges(history: History) -> list[str]:
     """Return a sentence for each hyperparameter whose best values are at an edge of its range.
 

@@ -1,7 +1,7 @@
 """Learning curves of all trials, the best in front."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import plotly.graph_objects as go
@@ -16,7 +16,9 @@ _NAME, _TITLE = "curves", "Learning curves"
 def curves_picture(history: History) -> Picture:
     """Return the objective of every epoch of every trial; of executions, the mean."""
     objective = history.begin.objective
-    curves = {attempt.begin.trial: curve_of(attempt, objective) for attempt in trials_of(history)}
+    trials = trials_of(history)
+    curves = {attempt.begin.trial: curve_of(attempt, objective) for attempt in trials}
+    parents = {attempt.begin.trial: attempt.begin.lineage.get("parent") for attempt in trials}
     curves = {trial: curve for trial, curve in curves.items() if curve}
     if not curves:
         return Picture(_NAME, _TITLE, f"No trial has told {objective} of an epoch.", None)
@@ -26,7 +28,7 @@ def curves_picture(history: History) -> Picture:
     if others:
         made.add_trace(_joined([curves[trial] for trial in others], others))
     for place, trial in reversed(list(enumerate(best))):
-        epochs, values = zip(*curves[trial], strict=True)
+        epochs, values = zip(*_whole(trial, curves, parents), strict=True)
         made.add_scatter(
             x=epochs,
             y=rounded(values),
@@ -60,6 +62,18 @@ def curve_of(attempt: Attempt, metric: str) -> list[tuple[int, float]]:
         if math.isfinite(value):
             values.setdefault(epoch.epoch, []).append(value)
     return [(epoch, fmean(told)) for epoch, told in sorted(values.items())]
+
+
+def _whole(
+    trial: str, curves: Mapping[str, list[tuple[int, float]]], parents: Mapping[str, str | None]
+) -> list[tuple[int, float]]:
+    """Return a trial's curve behind those of the trials that it continues."""
+    whole = curves[trial]
+    parent = parents[trial]
+    while parent is not None and parent in curves:
+        whole = [point for point in curves[parent] if point[0] < whole[0][0]] + whole
+        parent = parents[parent]
+    return whole
 
 
 def _joined(curves: Sequence[Sequence[tuple[int, float]]], names: Sequence[str]) -> go.Scatter:

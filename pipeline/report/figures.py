@@ -80,9 +80,7 @@ def _of_hyperparameters(history: History) -> list[Picture]:
     if not space:
         return [_missing(name, "No hyperparameter is searched.") for name in _TITLES]
     if len(attempts) < 2:
-        why = "It needs two completed trials; " + (
-            "one has completed." if attempts else "none has completed."
-        )
+        why = f"It needs two trials with a score; {len(attempts) or 'none'} has one."
         return [_missing(name, why) for name in _TITLES]
     study = studies.study_of(history)
     importances = studies.importances(study)
@@ -104,7 +102,7 @@ def _importances(history: History, study: optuna.Study, importances: dict[str, f
     name = "importances"
     trials = len(study.get_trials(deepcopy=False))
     if trials < studies.FEWEST_TRIALS:
-        why = f"It needs {studies.FEWEST_TRIALS} completed trials; {trials} have completed."
+        why = f"It needs {studies.FEWEST_TRIALS} trials with a score; {trials} have one."
         return _missing(name, why)
     if not studies.varied(study):
         return _missing(name, "All trials have the same score.")
@@ -113,7 +111,7 @@ def _importances(history: History, study: optuna.Study, importances: dict[str, f
     made = optuna.visualization.plot_param_importances(
         study,
         evaluator=studies.evaluator(),
-        params=list(importances),
+        params=sorted(importances),  # Optuna 5.0 mixes up those in another order
         target=studies.rank,
         target_name=history.begin.objective,
     )
@@ -151,6 +149,7 @@ def _parallel_coordinates(history: History, names: list[str]) -> Picture:
     shades = sample_colorscale([color for _, color in SCALE], np.linspace(0, 1, len(attempts)))
     for line, attempt, shade in zip(made.data, attempts[::-1], shades, strict=True):
         line.update(line_color=shade, name=attempt.begin.trial)
+    made.update_annotations(font_color=None)
     dressed(made, height=440).update_layout(margin={"l": 80, "r": 80}, showlegend=False)
     caption = f"Each line is a trial, the better the more orange: {which}. {_few(shown, names)}"
     return Picture(name, _TITLES[name], caption.strip(), made, wide=True)
@@ -164,6 +163,7 @@ def _slice(history: History, study: optuna.Study, names: list[str]) -> Picture:
     made = optuna.visualization.plot_slice(study, params=shown, target_name=objective)
     made.update_traces(marker={"color": POINT, "showscale": False, "line": {"width": 0}})
     made.update_traces(marker_size=6, opacity=0.6)
+    made.for_each_xaxis(lambda axis: _name_decades(axis, every=1))
     dressed(made, height=380).update_layout(width=None, showlegend=False)
     scores = [score_of(attempt) for attempt in scored(history)]
     outside = show_readable(made, scores, objective)
@@ -189,10 +189,18 @@ def _contour(history: History, names: list[str]) -> Picture:
     made.update_traces(selector={"type": "contour"}, colorscale=scale, reversescale=False)
     made.update_traces(selector={"type": "scatter"}, marker={"color": "#222", "size": 4})
     made.update_traces(selector={"type": "scatter"}, marker_line_width=0)
+    made.for_each_xaxis(lambda axis: _name_decades(axis, every="D2"))
+    made.for_each_yaxis(lambda axis: _name_decades(axis, every="D2"))
     made.update_yaxes(automargin=True)
     dressed(made, height=440)
     caption = f"Each point is a trial, the colour {history.begin.objective}: {which}."
-    return Picture(name, _TITLES[name], caption, made)
+    return Picture(name, _TITLES[name], caption, made, wide=True)
+
+
+def _name_decades(axis: go.layout.XAxis | go.layout.YAxis, *, every: int | str) -> None:
+    """Let a logarithmic axis name each decade (1), or 1, 2 and 5 of it ("D2"), as numbers."""
+    if axis.type == "log":
+        axis.update(dtick=every, minorloglabels="complete", tickformat="~g")
 
 
 def _plane(attempts: Sequence[Attempt], pair: tuple[str, str]) -> bool:

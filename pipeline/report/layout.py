@@ -28,6 +28,7 @@ class Picture:
         caption: What is shown, in a sentence or two; or why nothing is.
         figure: The picture, None if there is none.
         wide: Whether it needs more room than a telephone has.
+        small: Whether a third of a page is room enough.
     """
 
     name: str
@@ -35,9 +36,10 @@ class Picture:
     caption: str
     figure: go.Figure | None
     wide: bool = False
+    small: bool = False
 
 
-def figure(x: str, y: str, *, height: int = 380) -> go.Figure:
+def figure(x: str, y: str, *, height: int) -> go.Figure:
     """Return an empty figure.
 
     Args:

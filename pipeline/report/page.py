@@ -12,10 +12,11 @@ from plotly.offline import get_plotlyjs
 from pipeline.files import replacing
 from pipeline.history import History, read
 from pipeline.report import summary, tables
-from pipeline.report.conclusions import BEST, conclusions
+from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
 from pipeline.report.layout import Picture
 from pipeline.report.trials import failures_of
+from pipeline.wording import count
 
 FILE_NAME = "report.html"
 
@@ -87,6 +88,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         sentences=summary.sentences(history),
         facts=summary.facts(history),
         conclusions=conclusions(history),
+        no_conclusion=no_conclusion(history),
         columns=tables.columns(history),
         best=[row for row in rows if row.cells[0].text][:BEST],
         rows=rows,
@@ -97,6 +99,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         failures=failures_of(history),
         configuration=yaml.safe_dump(_plain(history.begin.config), sort_keys=False),
         dataset=yaml.safe_dump(_plain(history.begin.dataset_info), sort_keys=False),
+        count=count,
         plotly=get_plotlyjs(),
     )
 

@@ -34,7 +34,7 @@ def _progress(history: History, unit: str) -> Picture:
     x = [spent[attempt.begin.trial] for attempt in attempts]
     y = [score_of(attempt) for attempt in attempts]
     best = list(accumulate(y, better))
-    made = figure(_AXES[unit], objective)
+    made = figure(_AXES[unit], objective, height=320)
     made.add_scatter(
         x=rounded(x),
         y=rounded(y),
@@ -58,7 +58,8 @@ def _progress(history: History, unit: str) -> Picture:
 
 
 def _picture(unit: str, caption: str, made: go.Figure | None) -> Picture:
-    return Picture(f"progress_{unit}", f"Best score against {_AXES[unit]}", caption, made)
+    title = f"Best score against {_AXES[unit]}"
+    return Picture(f"progress_{unit}", title, caption, made, small=True)
 
 
 def _spent(history: History, unit: str) -> dict[str, float]:

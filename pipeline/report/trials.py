@@ -1,5 +1,6 @@
 """A search's trials as the report shows them: each once, with how it stands."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def trials_of(history: History) -> list[Attempt]:
 
 def scored(history: History) -> list[Attempt]:
     """Return the completed trials with a finite score, best first."""
-    return [attempt for attempt in history.ranked() if math.isfinite(score_of(attempt))]
+    finite = tuple(a for a in history.attempts if a.completed and math.isfinite(score_of(a)))
+    return dataclasses.replace(history, attempts=finite).ranked()
 
 
 def score_of(attempt: Attempt) -> float:
