@@ -3,14 +3,11 @@
 import contextlib
 import gc
 import io
-import logging
 import os
 import re
 import signal
 import sys
-import tempfile
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +19,9 @@ from omegaconf import DictConfig
 
 from pipeline.composition import COMPOSITION_ERRORS, conf_dir, explain, register_schema, typed
 from pipeline.config import Config, ConfigError, Resume
+from pipeline.quiet import quieten, without_startup_noise
 from pipeline.sweeps import Continuation, identifier
 
-_STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -54,7 +51,8 @@ def main() -> int:
         _complain(f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists")
         return WRONG_CONFIGURATION
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    _prepare_environment()
+    quieten()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands us its errors instead of exiting
     _keep_secrets_from_hydra()
     register_schema()
     outcomes: list[Outcome] = []
@@ -88,7 +86,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     directory: Path | None = None
     try:
         config = typed(composed)
-        with _without_startup_noise():
+        with without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
         # Every trial ends with a garbage collection; the libraries need not be gone through.
         gc.freeze()
@@ -134,20 +132,6 @@ def _complain(sentence: str, error: BaseException | None = None) -> None:
     sys.stderr.write(f"error: {sentence}\n")
 
 
-def _prepare_environment() -> None:
-    """Quieten the libraries, and let Hydra hand its errors to us instead of exiting."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    for name, value in {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }.items():
-        os.environ.setdefault(name, value)
-    # Keras traces anew for every trial, which TensorFlow takes for a mistake.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
 def _keep_secrets_from_hydra() -> None:
     """Hand on a `tracking.uri` with a password in the environment: Hydra writes its arguments."""
     kept = []
@@ -158,27 +142,6 @@ def _keep_secrets_from_hydra() -> None:
         else:
             kept.append(item)
     sys.argv[1:] = kept
-
-
-@contextlib.contextmanager
-def _without_startup_noise() -> Iterator[None]:
-    """Drop what TensorFlow's libraries write to the terminal when they are loaded, nothing else.
-
-    They write before their log level is read, straight to the file descriptor.
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            held.seek(0)
-            lines = held.read().decode(errors="replace").splitlines(keepends=True)
-            sys.stderr.writelines(line for line in lines if not _STARTUP_NOISE.match(line))
 
 
 def _sort_arguments() -> str | None:

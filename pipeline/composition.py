@@ -87,6 +87,8 @@ def compose_config(overrides: Sequence[str] = (), config_dir: str | None = None)
         >>> compose_config(["strategy=grid", "training.epochs=3"]).training.epochs
         3
     """
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise ConfigError(f"config_dir must be an existing folder; received {config_dir}")
     try:
         config = _compose(overrides, config_dir)
     except COMPOSITION_ERRORS as error:

@@ -11,6 +11,16 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imp
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 def pytest_addoption(parser):
     help_ = "points at which each strategy's search is killed (test_faults.py); 25 are all"
@@ -27,6 +37,19 @@ def pytest_terminal_summary(terminalreporter):
             f"faults: {kills} kills, {len(faults)} searches, {lost} trials lost, "
             f"{doubled} trials doubled, {runs} runs doubled"
         )
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; without one the tests that need it are skipped, except in CI."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert os.environ.get("REQUIRE_BROWSER") != "1", "chromium is not installed"
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
 
 
 @pytest.fixture(scope="session")

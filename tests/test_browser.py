@@ -3,25 +3,15 @@
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from processes import free_port, run_pipeline, running
 
 pytestmark = pytest.mark.slow
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TRIALS = 10
 expect.set_options(timeout=30_000)
 # MLflow's pages ask for a user whether or not there are users, and Chromium complains of layouts.
@@ -44,16 +34,6 @@ def site(tmp_path_factory):
     address = f"http://127.0.0.1:{port}"
     with running("mlflow", "ui", "--port", port, directory=directory, ready=f"{address}/health"):
         yield Site(output, address)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert os.environ.get("REQUIRE_BROWSER") != "1", "chromium is not installed"
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
 
 
 @contextlib.contextmanager

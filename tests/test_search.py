@@ -365,7 +365,8 @@ def check_parent(shown, shared, overrides) -> None:
 
     names = CLASSIFICATION if dataset.task == "classification" else REGRESSION
     files = ["config.yaml", *(f"evaluation/{name}" for name in names)]
-    assert artifacts(shown.uri, shown.id) == [*files, "overrides.yaml", "trials.csv"]
+    files += ["journal.jsonl", "overrides.yaml", "trials.csv"]
+    assert artifacts(shown.uri, shown.id) == files
     assert yaml.safe_load(shown.text("overrides.yaml")) == overrides
     config = yaml.safe_load(shown.text("config.yaml"))
     assert config["choices"] == {key: shared[key] for key in ("dataset", "model", "strategy")}

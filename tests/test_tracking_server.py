@@ -23,7 +23,9 @@ from stories import EXPERIMENT, Story, deliver, picture, runs
 from test_tracking_follower import Search
 from test_tracking_registry import NAME, evaluated, model_file, save_table
 
+from pipeline.history import read
 from pipeline.tracking.__main__ import main
+from pipeline.tracking.retrieval import best_model_of_run, history_of_run, trial_pages
 
 __all__ = ["evaluated", "model_file"]  # fixtures
 
@@ -207,6 +209,10 @@ def test_a_model_through_a_server(server, evaluated):
         )
         command = [sys.executable, "-c", script]
         assert subprocess.check_output(command, text=True).splitlines()[-1] == "(2, 2)"
+        run_id = runs(uri)["digits-mlp-random"].info.run_id
+        assert history_of_run(run_id, uri) == read(folder)
+        assert trial_pages(run_id, uri)["0000"].startswith(f"{uri}/#/experiments/1/runs/")
+        assert best_model_of_run(run_id, uri).predict(np.ones((2, 4)), verbose=0).shape == (2, 2)
 
 
 @contextlib.contextmanager

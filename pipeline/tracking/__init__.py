@@ -2,7 +2,8 @@
 
 `runs` and `curves` say what each run should show, `projection` sends it, `delivery` takes it from
 the journal, `follower` does so in the background. `summary` writes texts, `models` and `registry`
-take care of the best model, `store` and `checks` of where all of it is kept.
+take care of the best model, `store` and `checks` of where all of it is kept. `retrieval` reads a
+search back.
 """
 
 import os
@@ -13,6 +14,7 @@ for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "120",

@@ -10,6 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.callbacks import SearchBegin, Status
+from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.tracking import summary
 from pipeline.tracking.runs import Key, Run, SearchRuns
 from pipeline.tracking.store import Store
@@ -20,6 +21,9 @@ _STATUSES = {
     Status.INTERRUPTED: "KILLED",
 }
 _DESCRIPTION_SECONDS = 10.0
+_JOURNAL_SECONDS = 10.0
+_JOURNAL_SHARE = 0.05  # of the time, at most, goes into copying it
+_SLOWEST_UPLOAD = 100_000  # bytes a second
 
 
 class Projection:
@@ -50,6 +54,7 @@ class Projection:
         self._progressed = progressed
         self._sent_tags: dict[Key, dict[str, str]] = {}
         self._described = -_DESCRIPTION_SECONDS
+        self._journal_due = 0.0
 
     @property
     def search_run(self) -> str:
@@ -69,6 +74,7 @@ class Projection:
         if runs.ended:
             summary.write_trials(self._directory)
         self._log_files(runs.files)
+        self._log_journal()
         runs.settle()
 
     def _send(self, key: Key, run: Run) -> None:
@@ -109,8 +115,7 @@ class Projection:
         """Renew the description, not more often than people read it."""
         runs = self._runs
         now = time.monotonic()
-        urgent = runs.opened or runs.ended or runs.evaluated
-        if urgent or (runs.told and now - self._described > _DESCRIPTION_SECONDS):
+        if runs.at_a_turn or (runs.told and now - self._described > _DESCRIPTION_SECONDS):
             runs.search.tags["mlflow.note.content"] = summary.describe(runs.history())
             runs.search.changed = True
             self._described = now
@@ -128,6 +133,19 @@ class Projection:
         )
         tags = [InputTag(MLFLOW_DATASET_CONTEXT, "training")]
         self._client.log_inputs(self.search_run, datasets=[DatasetInput(dataset, tags)])
+
+    def _log_journal(self) -> None:
+        """Renew the copy from which the search is read where its folder is gone (`retrieval`)."""
+        start = time.monotonic()
+        if start < self._journal_due and not self._runs.at_a_turn:
+            return
+        # As text: a file that grows while a server takes it would break the request.
+        text = (self._directory / JOURNAL).read_text(encoding="utf-8")
+        self._progressed(len(text) / _SLOWEST_UPLOAD)
+        self._client.log_text(self.search_run, text, JOURNAL)
+        self._progressed(0.0)
+        now = time.monotonic()
+        self._journal_due = now + max(_JOURNAL_SECONDS, (now - start) / _JOURNAL_SHARE)
 
     def _log_files(self, files: list[tuple[str, str | None]]) -> None:
         for path, folder in dict.fromkeys(files):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
@@ -123,6 +123,22 @@ def log_model(
     if logged.model_id not in {output.model_id for output in linked}:
         client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
+
+
+def find_model(client: MlflowClient, run: Run) -> LoggedModel | None:
+    """Find the newest best model of a search.
+
+    Args:
+        client: Talks to the store.
+        run: The search's run.
+
+    Returns:
+        The logged model; None if there is none yet.
+    """
+    source = f"source_run_id = '{run.info.run_id}'"
+    found = client.search_logged_models([run.info.experiment_id], source)
+    ready = [model for model in found if model.status == LoggedModelStatus.READY]
+    return max(ready, key=lambda model: int(model.tags[_EVALUATED]), default=None)
 
 
 def register(

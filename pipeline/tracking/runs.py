@@ -159,6 +159,11 @@ class SearchRuns:
                 yield key, trial.run
 
     @property
+    def at_a_turn(self) -> bool:
+        """Whether the search began, ended or was evaluated since `settle`."""
+        return self.opened or self.ended or self.evaluated
+
+    @property
     def begin(self) -> SearchBegin:
         """The newest beginning of the search."""
         return self._begin

@@ -17,11 +17,12 @@ from pipeline.tracking.runs import Key
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
+_LOCAL_SERVER = "http://127.0.0.1:5000"  # of plain `mlflow ui`
 _ERROR_LENGTH = 300
 
 
 class TrackingError(ValueError):
-    """MLflow is there but cannot keep the search; the message is one sentence."""
+    """MLflow is there but cannot keep or give the search; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Store:
             doubled=len(everything) > len(kept),
             running=any(_is_running(run) for run in kept.values()),
         )
+
+    def find_trials(self, run: str) -> Iterator[Run]:
+        """Find the runs of a search's trials, one an attempt.
+
+        Args:
+            run: The search's own run.
+
+        Yields:
+            The runs, in no certain order.
+        """
+        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = {_quoted(run)}")
 
     def find_comparison(self, sweep: str) -> Run | None:
         """Find the run of a sweep's comparison.
@@ -228,7 +240,21 @@ def viewing(uri: str, experiment_id: str | None = None) -> str:
     is_default = resolve(uri) == resolve("sqlite:///mlflow.db")
     is_shown = is_default and not any(Path("mlruns").glob("[0-9]*/meta.yaml"))
     command = "mlflow ui" if is_shown else f"mlflow ui --backend-store-uri {redact(uri)}"
-    return f"{command}, then open http://127.0.0.1:5000{page}" if page else command
+    return f"{command}, then open {_LOCAL_SERVER}{page}" if page else command
+
+
+def run_page(uri: str, run: Run) -> str:
+    """Return where a browser finds a run: at the server, or at a plain `mlflow ui`.
+
+    Args:
+        uri: The store's address.
+        run: The run.
+
+    Returns:
+        The page, without the secrets of the address.
+    """
+    server = redact(uri).replace("***@", "").rstrip("/") if is_http(uri) else _LOCAL_SERVER
+    return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def _artifacts(uri: str, experiment: str) -> str | None:

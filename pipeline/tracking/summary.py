@@ -56,7 +56,12 @@ def write_trials(directory: Path) -> None:
     Args:
         directory: The search's folder, with its journal.
     """
-    history = read(directory)
+    with replacing(directory / TRIALS_FILE) as file:
+        file.write(trials_csv(read(directory)).encode())
+
+
+def trials_csv(history: History) -> str:
+    """Return a search's attempts as a table, one a row, in the order they began."""
     names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -64,8 +69,7 @@ def write_trials(directory: Path) -> None:
     for attempt in history.attempts:
         values = attempt.hyperparameters
         writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
-    with replacing(directory / TRIALS_FILE) as file:
-        file.write(text.getvalue().encode())
+    return text.getvalue()
 
 
 def _row(attempt: Attempt) -> list[Any]:

@@ -1,0 +1,172 @@
+"""A search as it stands, loaded from its folder, or from MLflow alone."""
+
+import io
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import ConfigError
+from pipeline.history import FILE_NAME as JOURNAL
+from pipeline.history import History, read
+from pipeline.quiet import quieten, without_startup_noise
+
+if TYPE_CHECKING:  # a second or two each
+    import pandas as pd
+    import plotly.graph_objects as go
+
+_RUN_ID = re.compile("[0-9a-f]{32}")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, repr=False)
+class Search:
+    """What a search found, as tables, pictures and a model.
+
+    Attributes:
+        history: All that was recorded, from which the rest is made.
+        directory: The search's folder; None if it was read from MLflow.
+        run_id: The search's run in MLflow; None if it was read from its folder.
+        uri: The tracking store of `run_id`, as it was given.
+    """
+
+    history: History
+    directory: Path | None = None
+    run_id: str | None = None
+    uri: str | None = None
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """Every attempt at every trial, in the order they began: the columns of trials.csv."""
+        import pandas as pd
+
+        from pipeline.tracking.summary import trials_csv
+
+        return pd.read_csv(io.StringIO(trials_csv(self.history)), dtype={"trial": str})
+
+    @cached_property
+    def epochs(self) -> "pd.DataFrame":
+        """Every epoch of every execution of every attempt, with its metrics."""
+        import pandas as pd
+
+        rows = [
+            [epoch.trial, epoch.attempt, epoch.execution, epoch.epoch]
+            for attempt in self.history.attempts
+            for epoch in attempt.epochs
+        ]
+        logs = [epoch.logs for attempt in self.history.attempts for epoch in attempt.epochs]
+        where = pd.DataFrame(rows, columns=["trial", "attempt", "execution", "epoch"])
+        return where.join(pd.DataFrame(logs))
+
+    @cached_property
+    def figures(self) -> "Mapping[str, go.Figure]":
+        """The report's pictures by their names, for example `curves`."""
+        from pipeline import report
+
+        return report.figures(self.history)
+
+    @property
+    def best_hyperparameters(self) -> dict[str, Any] | None:
+        """Those of the trial with the best score; None if none has completed."""
+        ranked = self.history.ranked()
+        return ranked[0].hyperparameters if ranked else None
+
+    def best_model(self) -> Any:
+        """Load the model that was tested.
+
+        Returns:
+            The compiled Keras model.
+
+        Raises:
+            ValueError: There is none yet; it is made when the search has ended.
+            ImportError: The module that built the model cannot be imported.
+        """
+        evaluation = self.history.evaluation
+        if evaluation is None:
+            raise ConfigError(
+                f"the search {self.history.begin.search} has no best model yet; it is made when "
+                "the search has ended"
+            )
+        source = self.history.begin.config["model"]["_target_"]
+        pkgutil.resolve_name(source)  # its module registers its classes with Keras
+        if self.directory is None:
+            from pipeline.tracking.retrieval import best_model_of_run
+
+            assert self.run_id is not None
+            return best_model_of_run(self.run_id, self.uri)
+        with without_startup_noise():
+            import keras
+        return keras.saving.load_model(self.directory / evaluation.model)
+
+    def links(self) -> dict[str, str]:
+        """Return the pages of the trials' MLflow runs by trial; none for a search of a folder."""
+        if self.run_id is None:
+            return {}
+        from pipeline.tracking.retrieval import trial_pages
+
+        return trial_pages(self.run_id, self.uri)
+
+    def __repr__(self) -> str:
+        from pipeline.report.summary import state_of
+
+        trials = len({attempt.begin.trial for attempt in self.history.attempts})
+        return f"<Search {self.history.begin.search}: {state_of(self.history)}, {trials} trials>"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what was found in words, and the best trials."""
+        from pipeline.report.summary import sentences
+
+        words = escape(" ".join(sentences(self.history)))
+        best = self.trials.dropna(subset="score").sort_values("score", ascending=self._minimised)
+        table = best.head(_SHOWN).to_html(index=False, na_rep="") if len(best) else ""
+        return f"<p><b>{escape(self.history.begin.search)}</b> {words}</p>{table}"
+
+    @property
+    def _minimised(self) -> bool:
+        return self.history.begin.direction == "min"
+
+
+def load_search(place: str | Path, uri: str | None = None) -> Search:
+    """Load a search that has finished, runs or was interrupted.
+
+    Args:
+        place: Its folder, or the id of its run in MLflow, which is enough where the folder is gone.
+        uri: The tracking store of a run; by default `MLFLOW_TRACKING_URI`, else
+            `sqlite:///mlflow.db`.
+
+    Returns:
+        The search as it stands now.
+
+    Raises:
+        ValueError: It is neither, a folder was given with an address, or the address can never
+            work; one sentence says why.
+        ConnectionError: The store cannot be reached.
+
+    Example:
+        >>> search = load_search("outputs/searches/digits-mlp-random-20261126-033432-d34c")
+        >>> search.trials.sort_values("score").head()
+        >>> search.figures["curves"].show()
+        >>> search.best_model().predict(x)
+    """
+    quieten()
+    directory = Path(place)
+    if directory.exists():
+        if not (directory / JOURNAL).is_file():
+            raise ConfigError(f"{place} is no search's folder: it has no {JOURNAL}")
+        if uri is not None:
+            raise ConfigError(
+                f"received the folder {place} and an address; an address goes with a run's id"
+            )
+        return Search(read(directory), directory)
+    if not _RUN_ID.fullmatch(str(place)):
+        raise ConfigError(
+            f"{place} is neither a search's folder nor the id of a run in MLflow, which has 32 "
+            "hexadecimal digits"
+        )
+    from pipeline.tracking.retrieval import history_of_run
+
+    return Search(history_of_run(str(place), uri), run_id=str(place), uri=uri)

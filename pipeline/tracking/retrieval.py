@@ -1,0 +1,150 @@
+"""A search as MLflow alone keeps it, for when its folder is gone."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from pipeline.history import FILE_NAME as JOURNAL
+from pipeline.history import History, read
+from pipeline.tracking import registry
+from pipeline.tracking.checks import check_uri
+from pipeline.tracking.store import (
+    Store,
+    TrackingError,
+    describe_error,
+    redact,
+    resolve,
+    run_page,
+    sqlite_path,
+)
+
+_UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def history_of_run(run_id: str, uri: str | None = None) -> History:
+    """Read a search from the copy of its journal that MLflow has.
+
+    The copy is complete once the search has ended. While it runs, and if it was killed, what
+    happened in the last seconds may be missing.
+
+    Args:
+        run_id: The search's run, the parent of its trials' runs.
+        uri: The tracking store; by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`.
+
+    Returns:
+        The search, equal to what `pipeline.history.read` makes of its folder.
+
+    Raises:
+        ValueError: The address can never work, or the run is no search's; one sentence says why.
+        ConnectionError: The store cannot be reached.
+    """
+    client, run = _find(run_id, uri)
+    if JOURNAL not in {file.path for file in client.list_artifacts(run_id)}:
+        raise TrackingError(f"the run {run.info.run_name!r} ({run_id}) has no artifact {JOURNAL}")
+    with tempfile.TemporaryDirectory() as folder:
+        client.download_artifacts(run_id, JOURNAL, folder)
+        return read(Path(folder))
+
+
+def trial_runs(run_id: str, uri: str | None = None) -> dict[str, str]:
+    """Return the runs of a search's trials.
+
+    Args:
+        run_id: As of `history_of_run`.
+        uri: As of `history_of_run`.
+
+    Returns:
+        The identifier of each trial's run by the trial's; that of its newest attempt.
+
+    Raises:
+        ValueError: As `history_of_run`.
+        ConnectionError: As `history_of_run`.
+    """
+    return {trial: run.info.run_id for trial, run in _trials(*_find(run_id, uri)).items()}
+
+
+def trial_pages(run_id: str, uri: str | None = None) -> dict[str, str]:
+    """Return where a browser finds the runs of a search's trials.
+
+    Args:
+        run_id: As of `history_of_run`.
+        uri: As of `history_of_run`.
+
+    Returns:
+        The page of each trial's run by the trial: the server's, or that of a plain `mlflow ui`.
+
+    Raises:
+        ValueError: As `history_of_run`.
+        ConnectionError: As `history_of_run`.
+    """
+    client, search = _find(run_id, uri)
+    return {t: run_page(client.tracking_uri, run) for t, run in _trials(client, search).items()}
+
+
+def best_model_of_run(run_id: str, uri: str | None = None) -> Any:
+    """Load a search's best model from MLflow.
+
+    Args:
+        run_id: As of `history_of_run`.
+        uri: As of `history_of_run`.
+
+    Returns:
+        The compiled Keras model. A module that defines classes of it must have been imported.
+
+    Raises:
+        ValueError: As `history_of_run`, or there is no model yet.
+        ConnectionError: As `history_of_run`.
+    """
+    import mlflow.keras  # imports Keras, which only this needs
+
+    client, run = _find(run_id, uri)
+    logged = registry.find_model(client, run)
+    if logged is None:
+        raise TrackingError(
+            f"the run {run.info.run_name!r} ({run_id}) has no best model; it is logged when the "
+            "search has ended"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=logged.artifact_location,
+            dst_path=folder,
+            tracking_uri=client.tracking_uri,
+        )
+        return mlflow.keras.load_model(path)
+
+
+def _trials(client: MlflowClient, search: Run) -> dict[str, Run]:
+    """Return the run of each trial's newest attempt."""
+    found = Store(client, search.info.experiment_id).find_trials(search.info.run_id)
+    attempts = sorted(found, key=lambda run: int(run.data.tags["pipeline.attempt"]))
+    return {run.data.tags["pipeline.trial"]: run for run in attempts}
+
+
+def _find(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
+    """Look a search's run up; nothing is created on the way."""
+    address = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    check_uri(address)
+    path = sqlite_path(address)
+    if path is not None and not path.exists():
+        raise TrackingError(f"received {address!r}, but there is no file {path}")
+    client = MlflowClient(resolve(address))
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in _UNKNOWN:
+            raise TrackingError(f"{redact(address)} has no run {run_id!r}") from None
+        reason = describe_error(address, error)
+        raise ConnectionError(f"{redact(address)} cannot be read: {reason}") from None
+    kind = run.data.tags.get("pipeline.kind")
+    if kind != "search":
+        parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+        hint = f", whose search is the run {parent}" if kind == "trial" else ""
+        what = f"a {kind}" if kind else "no run of this pipeline"
+        raise TrackingError(f"a search's run is needed; the run {run_id} is {what}{hint}")
+    return client, run
