@@ -72,6 +72,13 @@ class Checkpoint:
 
 
 @dataclass
+class Report:
+    """How often the report of a running search is renewed."""
+
+    every_seconds: float | None = MISSING
+
+
+@dataclass
 class Features:
     """What is kept of what the frozen layers of models give."""
 
@@ -115,6 +122,7 @@ class Config:
     resume: Resume = MISSING
     features: Features = field(default_factory=Features)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    report: Report = field(default_factory=Report)
     keep_best: int = MISSING
     max_failed_trials: int = MISSING
     max_attempts: int | None = MISSING
@@ -159,6 +167,8 @@ def check(config: Config) -> None:
     _check_known(config)
     _check_bounds(config)
     _check_seconds("checkpoint.every_seconds", config.checkpoint.every_seconds, zero=True)
+    if config.report.every_seconds is not None:
+        _check_seconds("report.every_seconds", config.report.every_seconds, zero=True)
     if config.max_seconds is not None:
         _check_seconds("max_seconds", config.max_seconds, zero=False)
     for group in ("dataset", "model", "strategy"):

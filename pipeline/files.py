@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+REPORT_FILE = "report.html"
+"""The report of a search, or of a sweep, in its folder."""
+
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -14,6 +14,7 @@ from pipeline.config import ConfigError
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import History, read
 from pipeline.quiet import quieten, without_startup_noise
+from pipeline.run_pages import read_pages
 
 if TYPE_CHECKING:  # a second or two each
     import pandas as pd
@@ -103,11 +104,12 @@ class Search:
         return keras.saving.load_model(self.directory / evaluation.model)
 
     def links(self) -> dict[str, str]:
-        """Return the pages of the trials' MLflow runs by trial; none for a search of a folder."""
-        if self.run_id is None:
-            return {}
+        """Return the pages of the trials' MLflow runs by trial, as far as they are known."""
+        if self.directory is not None:
+            return read_pages(self.directory)
         from pipeline.tracking.retrieval import trial_pages
 
+        assert self.run_id is not None
         return trial_pages(self.run_id, self.uri)
 
     def __repr__(self) -> str:

@@ -16,13 +16,14 @@ from pipeline import components, continuation, evaluation
 from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.files import DamagedFileError, is_storage_failure
+from pipeline.files import REPORT_FILE, DamagedFileError, is_storage_failure
 from pipeline.garbage import GarbageCollection
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
+from pipeline.reporting import Reporting
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, find_ended, open_folder, write_config
@@ -116,6 +117,9 @@ def _run_in(
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
     callbacks = [journal, tracking, progress, GarbageCollection()]
+    reporting = None
+    if (seconds := config.report.every_seconds) is not None:
+        callbacks.append(reporting := Reporting(folder.path, every_seconds=seconds))
     interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     told = (progress.on_features, progress.on_features_refused)
@@ -145,6 +149,8 @@ def _run_in(
     finally:
         progress.close()
         journal.close()
+        if reporting is not None:
+            _tell_missing_report(console, folder.path, reporting.close())
         delivery = tracking.close()
         _tell_undelivered(console, folder.path, delivery)
     result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
@@ -310,6 +316,16 @@ def _best_epochs(attempt: Attempt) -> int:
     return attempt.begin.epochs if best_epoch is None else best_epoch + 1
 
 
+def _tell_missing_report(console: Console, directory: Path, reason: str | None) -> None:
+    if reason is not None:
+        console.print(
+            f"The report could not be made ({reason}); make it again with: python -m "
+            f"pipeline.report {shlex.quote(str(directory))}",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
 def _tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
     if delivery.undelivered:
         if console.quiet:  # it is the one thing that is still to be done
@@ -332,6 +348,8 @@ def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Del
     how = "retrained on train and validation data" if tested.retrained else "its best weights"
     console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
     console.print(f"Model: {result.model}", soft_wrap=True)
+    if (report := result.directory / REPORT_FILE).exists():
+        console.print(f"Report: {report}", soft_wrap=True)
     if delivery.registered:
         console.print(delivery.registered, soft_wrap=True)
     console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)

@@ -3,14 +3,13 @@
 import importlib
 import logging
 import os
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from processes import ENVIRONMENT
+from processes import ENVIRONMENT, arguments_of
 
 from pipeline.__main__ import main
 
@@ -67,7 +66,7 @@ class Command:
     def __call__(self, line: str) -> Ended:
         """Run one command line, without its `python -m pipeline`."""
         importlib.invalidate_caches()
-        self._monkeypatch.setattr(sys, "argv", ["pipeline", *shlex.split(line)])
+        self._monkeypatch.setattr(sys, "argv", ["pipeline", *arguments_of(line)])
         self._capfd.readouterr()
         try:
             code = main()
@@ -90,7 +89,7 @@ class Command:
 def start(line: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start `python -m pipeline` in a process of its own, on a machine without a network."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *shlex.split(line)],
+        [sys.executable, "-m", "pipeline", *arguments_of(line)],
         cwd=folder,
         env={**_ALONE, "KERAS_HOME": f"{folder}-keras", **environment},
         stdout=subprocess.PIPE,

@@ -3,13 +3,12 @@
 import json
 import multiprocessing
 import os
-import shlex
 import sys
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from fault_points import Point, Watch
-from processes import ROOT
+from processes import ROOT, arguments_of
 
 _PATIENCE = 300.0
 _IMPORTED = (
@@ -79,7 +78,7 @@ def _live(line: str, folder: Path, real: bool, point: Point | None) -> None:
         import fault_training
 
         fault_training.make_up_trainings()
-    sys.argv = ["pipeline", *shlex.split(line)]
+    sys.argv = ["pipeline", *arguments_of(line)]
     watch = Watch(folder, point)
     watch.begin()
     code = main()

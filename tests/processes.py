@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +21,17 @@ ENVIRONMENT = {
     "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
 }
 
+NO_REPORT = "report.every_seconds=null"
+"""Most tests have no use for a report, and to make one takes as long as a small search."""
+
+
+def arguments_of(line: str) -> list[str]:
+    """Return the arguments of a command line; it makes no report, unless it says so."""
+    arguments = shlex.split(line)
+    spoken = ("report.", "-h", "--help", "--cfg", "--version")
+    said = any(item.startswith(spoken) for item in arguments)
+    return arguments if said else [*arguments, NO_REPORT]
+
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens at."""
@@ -29,7 +41,7 @@ def free_port() -> int:
 
 def run_pipeline(*overrides: str, directory: Path) -> str:
     """Run `python -m pipeline` in a folder; return what it says."""
-    command = [sys.executable, "-m", "pipeline", *overrides]
+    command = [sys.executable, "-m", "pipeline", *overrides, NO_REPORT]
     done = subprocess.run(
         command, cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
     )

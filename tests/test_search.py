@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowClient
+from processes import NO_REPORT
 from stories import artifacts, description, runs
 
 from pipeline import components
@@ -227,7 +228,7 @@ def search(store, tmp_path):
     """Runs a search that Keras's reports are recorded of."""
 
     def run(*overrides, uri=store) -> SearchResult:
-        always = [f"tracking.uri={uri}", f"storage={tmp_path}/searches", "resume=never"]
+        always = [f"tracking.uri={uri}", f"storage={tmp_path}/searches", "resume=never", NO_REPORT]
         everything = [*always, *overrides, "+callbacks.spy._target_=test_search.Spy", "verbose=0"]
         return run_search(compose_config(everything), overrides=list(overrides))
 

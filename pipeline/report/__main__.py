@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.files import StorageError, replacing
+from pipeline.files import REPORT_FILE, StorageError, replacing
 from pipeline.loading import load_search
-from pipeline.report.page import FILE_NAME, render
+from pipeline.report.page import render
 
 WRITTEN, UNREACHABLE, WRONG = 0, 1, 2
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        help=f"the file to write (default: {FILE_NAME} in the folder; of a run, in this one)",
+        help=f"the file to write (default: {REPORT_FILE} in the folder; of a run, in this one)",
     )
     options = parser.parse_args(arguments)
     try:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), UNREACHABLE)
     except ValueError as error:
         return _complain(str(error), WRONG)
-    path: Path = options.output or Path(search.directory or ".", FILE_NAME)
+    path: Path = options.output or Path(search.directory or ".", REPORT_FILE)
     page = render(search.history, links)
     try:
         with replacing(path) as file:

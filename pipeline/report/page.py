@@ -9,16 +9,15 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from pipeline.files import replacing
+from pipeline.files import REPORT_FILE, replacing
 from pipeline.history import History, read
 from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
 from pipeline.report.layout import Picture
 from pipeline.report.trials import failures_of
+from pipeline.run_pages import read_pages
 from pipeline.wording import count
-
-FILE_NAME = "report.html"
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("pipeline.report"),
@@ -50,7 +49,7 @@ def write_report(
     Args:
         directory: The search's folder, with its journal.
         output: The file; by default `report.html` in the search's folder.
-        links: Addresses of the trials' MLflow runs, by trial, as far as they are known.
+        links: Addresses of the trials' MLflow runs, by trial; by default those in the folder.
 
     Returns:
         The file.
@@ -63,8 +62,8 @@ def write_report(
     Example:
         >>> write_report(Path("outputs/searches/digits-mlp-random-20261126-033432-d34c"))
     """
-    path = directory / FILE_NAME if output is None else output
-    text = render(read(directory), links or {})
+    path = directory / REPORT_FILE if output is None else output
+    text = render(read(directory), read_pages(directory) if links is None else links)
     with replacing(path) as file:
         file.write(text.encode())
     return path

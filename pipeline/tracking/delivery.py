@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from pipeline.callbacks import EvaluationEnd, Record, SearchBegin
 from pipeline.files import replacing
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import JournalError, follow
+from pipeline.run_pages import TrialRun, append_run, write_runs
 from pipeline.tracking import registry
 from pipeline.tracking.projection import Projection
-from pipeline.tracking.runs import SearchRuns
-from pipeline.tracking.store import Store, connect
+from pipeline.tracking.runs import Key, SearchRuns
+from pipeline.tracking.store import Store, connect, run_page
 
 FILE_NAME = "tracking.json"
 _MOST_AT_ONCE = 1000
@@ -106,7 +107,7 @@ class Courier:
         directory: The search's folder.
         uri: The store's address.
         position: Where to, and how much of it is there already.
-        remember: Whether to keep the position in the folder.
+        remember: Whether to keep the position and the runs' identifiers in the folder.
         progressed: Called whenever MLflow took something, with the seconds that the next step
             may take.
     """
@@ -195,6 +196,7 @@ class Courier:
             if records:
                 self._advance(records[-1][0])
                 self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
+        connection.projection.log_report(at_once=self._ended)
 
     def _next_records(self) -> tuple[list[tuple[int, Record]], bool]:
         """Return what is sent next, and whether nothing is behind it.
@@ -226,8 +228,29 @@ class Courier:
         if self._position.offset and (wrong or None not in known.identifiers):
             self._advance(0)
             runs = SearchRuns(begin)
-        projection = Projection(store, runs, known.identifiers, self._directory, self._progressed)
+        if self._remember:
+            write_runs(self._directory, self._trial_runs(store, known.identifiers))
+        projection = Projection(
+            store,
+            runs,
+            known.identifiers,
+            self._directory,
+            created=lambda key, run: self._note(store, {key: run}),
+            progressed=self._progressed,
+        )
         return _Connection(store, runs, projection)
+
+    def _note(self, store: Store, runs: Mapping[Key, str]) -> None:
+        if self._remember:
+            for run in self._trial_runs(store, runs):
+                append_run(self._directory, run)
+
+    def _trial_runs(self, store: Store, runs: Mapping[Key, str]) -> list[TrialRun]:
+        return [
+            TrialRun(*key, run, run_page(self._position.uri, store.experiment, run))
+            for key, run in runs.items()
+            if key is not None
+        ]
 
     def _delivered(self, begin: SearchBegin) -> SearchRuns:
         """Return the runs as they should be shown already."""

@@ -10,6 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.callbacks import SearchBegin, Status
+from pipeline.files import REPORT_FILE
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.tracking import summary
 from pipeline.tracking.runs import Key, Run, SearchRuns
@@ -21,8 +22,8 @@ _STATUSES = {
     Status.INTERRUPTED: "KILLED",
 }
 _DESCRIPTION_SECONDS = 10.0
-_JOURNAL_SECONDS = 10.0
-_JOURNAL_SHARE = 0.05  # of the time, at most, goes into copying it
+_LEAST_SECONDS = 10.0  # between two copies of a file that grows
+_MOST_SHARE = 0.05  # of the time, goes into copying it
 _SLOWEST_UPLOAD = 100_000  # bytes a second
 
 
@@ -34,6 +35,7 @@ class Projection:
         runs: What they should show.
         known: Identifiers of the runs that are there already.
         directory: The search's folder.
+        created: Told of every run that is created: what it is of, and its identifier.
         progressed: Called whenever MLflow took something, with the seconds that the next step
             may take.
     """
@@ -44,6 +46,8 @@ class Projection:
         runs: SearchRuns,
         known: dict[Key, str],
         directory: Path,
+        *,
+        created: Callable[[Key, str], None],
         progressed: Callable[[float], None],
     ) -> None:
         self._client = store.client
@@ -51,10 +55,13 @@ class Projection:
         self._runs = runs
         self._identifiers = known
         self._directory = directory
+        self._created = created
         self._progressed = progressed
         self._sent_tags: dict[Key, dict[str, str]] = {}
         self._described = -_DESCRIPTION_SECONDS
         self._journal_due = 0.0
+        self._report_due = 0.0
+        self._report: int | None = None  # the version that was sent last
 
     @property
     def search_run(self) -> str:
@@ -104,6 +111,7 @@ class Projection:
         ).info
         self._identifiers[key] = info.run_id
         self._sent_tags[key] = tags
+        self._created(key, info.run_id)
         self._progressed(0.0)
 
     def _tags(self, key: Key, run: Run) -> dict[str, str]:
@@ -144,8 +152,23 @@ class Projection:
         self._progressed(len(text) / _SLOWEST_UPLOAD)
         self._client.log_text(self.search_run, text, JOURNAL)
         self._progressed(0.0)
-        now = time.monotonic()
-        self._journal_due = now + max(_JOURNAL_SECONDS, (now - start) / _JOURNAL_SHARE)
+        self._journal_due = _due_again(start)
+
+    def log_report(self, *, at_once: bool) -> None:
+        """Send the search's report if there is a new one; another process writes it.
+
+        Args:
+            at_once: Whether to do so even if the last one was sent a moment ago.
+        """
+        path = self._directory / REPORT_FILE
+        version = path.stat().st_mtime_ns if path.exists() else None
+        start = time.monotonic()
+        if version in (None, self._report) or (start < self._report_due and not at_once):
+            return
+        self._progressed(path.stat().st_size / _SLOWEST_UPLOAD)
+        self._client.log_artifact(self.search_run, str(path))
+        self._progressed(0.0)
+        self._report, self._report_due = version, _due_again(start)
 
     def _log_files(self, files: list[tuple[str, str | None]]) -> None:
         for path, folder in dict.fromkeys(files):
@@ -153,6 +176,12 @@ class Projection:
             if (self._directory / path).exists():
                 self._client.log_artifact(self.search_run, str(self._directory / path), folder)
                 self._progressed(0.0)
+
+
+def _due_again(start: float) -> float:
+    """Return when to send a file again that grows, and whose sending began at `start`."""
+    now = time.monotonic()
+    return now + max(_LEAST_SECONDS, (now - start) / _MOST_SHARE)
 
 
 def _batches(

@@ -84,7 +84,11 @@ def trial_pages(run_id: str, uri: str | None = None) -> dict[str, str]:
         ConnectionError: As `history_of_run`.
     """
     client, search = _find(run_id, uri)
-    return {t: run_page(client.tracking_uri, run) for t, run in _trials(client, search).items()}
+    experiment = search.info.experiment_id
+    return {
+        trial: run_page(client.tracking_uri, experiment, run.info.run_id)
+        for trial, run in _trials(client, search).items()
+    }
 
 
 def best_model_of_run(run_id: str, uri: str | None = None) -> Any:

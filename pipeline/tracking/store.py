@@ -243,18 +243,19 @@ def viewing(uri: str, experiment_id: str | None = None) -> str:
     return f"{command}, then open {_LOCAL_SERVER}{page}" if page else command
 
 
-def run_page(uri: str, run: Run) -> str:
+def run_page(uri: str, experiment: str, run: str) -> str:
     """Return where a browser finds a run: at the server, or at a plain `mlflow ui`.
 
     Args:
         uri: The store's address.
-        run: The run.
+        experiment: The experiment's identifier.
+        run: The run's.
 
     Returns:
         The page, without the secrets of the address.
     """
     server = redact(uri).replace("***@", "").rstrip("/") if is_http(uri) else _LOCAL_SERVER
-    return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    return f"{server}/#/experiments/{experiment}/runs/{run}"
 
 
 def _artifacts(uri: str, experiment: str) -> str | None:

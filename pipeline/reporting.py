@@ -1,0 +1,66 @@
+"""The report of a running search, renewed by a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.callbacks import SearchBegin, SearchCallback, TrialEnd
+
+
+class Reporting(SearchCallback):
+    """Has the report renewed at trial ends; the search never waits for it.
+
+    To import what draws it takes two seconds, and to draw it one or more, as long as a small trial:
+    the process does both beside the trainings, at a low priority (`pipeline.report.live`). It ends
+    with this one, however this one ends.
+
+    Args:
+        directory: The search's folder; its journal must hear of each event before this does.
+        every_seconds: Least time between two versions; the last one is made at once.
+
+    Example:
+        >>> reporting = Reporting(folder, every_seconds=30)
+        >>> callbacks = [Journal(folder), reporting]
+        >>> ...  # the search
+        >>> reporting.close()  # None: folder / "report.html" is complete
+    """
+
+    def __init__(self, directory: Path, *, every_seconds: float) -> None:
+        self._command = [
+            *(sys.executable, "-m", "pipeline.report.live"),
+            *(str(directory), str(every_seconds)),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
+        """Start the process."""
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is not meant for it
+        )
+
+    def on_trial_end(self, record: TrialEnd) -> None:  # noqa: ARG002
+        """Tell it that there is something new."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        if self._process.poll() is None:
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+
+    def close(self) -> str | None:
+        """Wait for the last version of the report; Ctrl-C ends the waiting.
+
+        Returns:
+            Why it could not be made, in one line; None if it was.
+        """
+        if self._process is None:
+            return None
+        try:
+            _, errors = self._process.communicate()
+        except KeyboardInterrupt:
+            return "interrupted"
+        lines = errors.decode(errors="replace").strip().splitlines() or ["unknown error"]
+        return lines[-1] if self._process.returncode else None

@@ -1,0 +1,152 @@
+"""The report of a search that runs: renewed by its own process, and sent to MLflow."""
+
+import queue
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import records
+from mlflow import MlflowClient
+from stories import EXPERIMENT, Story, courier, runs
+
+from pipeline.composition import compose_config
+from pipeline.history import Journal
+from pipeline.report.live import follow
+from pipeline.reporting import Reporting
+from pipeline.search import run_search
+
+
+class Feed:
+    """Lines that come when a test says so."""
+
+    def __init__(self, renew=lambda: None, every_seconds=0.0):
+        self.made: queue.Queue[float] = queue.Queue()
+        self.lines: queue.Queue[str | None] = queue.Queue()
+
+        def make():
+            self.made.put(time.monotonic())
+            renew()
+
+        arguments = {"every_seconds": every_seconds}
+        self.thread = threading.Thread(
+            target=follow, args=(iter(self.lines.get, None), make), kwargs=arguments
+        )
+        self.thread.start()
+
+    def end(self):
+        self.lines.put(None)
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def test_a_report_is_renewed_when_something_is_new():
+    feed = Feed()
+    for _ in range(2):
+        feed.lines.put("\n")
+        feed.made.get(timeout=10)
+    assert feed.made.empty()
+    feed.end()
+    assert feed.made.qsize() == 1  # the last version
+
+
+def test_news_that_come_too_early_share_one_version():
+    feed = Feed(every_seconds=1.0)
+    feed.lines.put("\n")
+    first = feed.made.get(timeout=10)
+    for _ in range(5):
+        feed.lines.put("\n")
+    assert feed.made.get(timeout=10) - first >= 1.0
+    feed.end()
+    assert feed.made.qsize() == 1
+
+
+def test_the_end_does_not_wait():
+    feed = Feed(every_seconds=1000.0)
+    for _ in range(2):
+        feed.lines.put("\n")
+    feed.made.get(timeout=10)
+    feed.end()
+    assert feed.made.qsize() == 1
+
+
+class Search:
+    """A search's journal and its report, fed by hand."""
+
+    def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
+        self.path = folder / "report.html"
+        self.journal = Journal(folder)
+        self.reporting = Reporting(folder, every_seconds=0.0)
+
+    def tell(self, story):
+        for record in story.records:
+            records.tell(self.journal, record)
+            records.tell(self.reporting, record)
+        story.records = []
+
+    def wait_for(self, text):
+        end = time.monotonic() + 60
+        while not (self.path.exists() and text in self.path.read_text(encoding="utf-8")):
+            assert time.monotonic() < end, f"no {text!r} in {self.path}"
+            time.sleep(0.05)
+
+
+def test_the_report_grows_with_the_search(tmp_path):
+    search, story = Search(tmp_path), Story().begin()
+    for trial in ("0000", "0001"):
+        search.tell(story.trial(trial))
+        search.wait_for(f">{trial}<")
+    search.tell(story.end(message="stopped by hand"))
+    assert search.reporting.close() is None
+    assert "stopped by hand" in search.path.read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_made_says_why(tmp_path):
+    reporting = Reporting(tmp_path, every_seconds=0.0)  # there is no journal
+    reporting.on_search_begin(records.search_begin())
+    assert "journal.jsonl" in str(reporting.close())
+
+
+def test_a_search_that_never_began_has_none(tmp_path):
+    assert Reporting(tmp_path, every_seconds=0.0).close() is None
+
+
+def sent(store, folder, experiment="e") -> str:
+    """Return the report that MLflow has."""
+    run = runs(store, experiment)["digits-mlp-random"].info.run_id
+    path = MlflowClient(store).download_artifacts(run, "report.html", str(folder))
+    return Path(path).read_text(encoding="utf-8")
+
+
+def test_mlflow_has_the_last_version(store, tmp_path):
+    folder, report = tmp_path / "s1", tmp_path / "s1" / "report.html"
+    story = Story().begin().trial()
+    story.write(folder)
+    one = courier(folder, store)
+    report.write_text("first")
+    one.deliver()
+    assert sent(store, tmp_path, EXPERIMENT) == "first"
+    report.write_text("second")
+    one.deliver()  # the search runs, and the first one is not old yet
+    assert sent(store, tmp_path, EXPERIMENT) == "first"
+    story.end().write(folder)
+    one.deliver()
+    assert sent(store, tmp_path, EXPERIMENT) == "second"
+    report.write_text("third")
+    one.deliver()  # nothing else is new
+    assert sent(store, tmp_path, EXPERIMENT) == "third"
+
+
+@pytest.mark.slow
+def test_a_search_has_a_report_that_links_to_its_runs(store, tmp_path, capfd):
+    small = ["strategy=random", "strategy.max_trials=2", "training.epochs=1"]
+    where = [f"tracking.uri={store}", f"storage={tmp_path / 'searches'}", "tracking.experiment=e"]
+    result = run_search(compose_config([*small, *where]))
+    report = result.directory / "report.html"
+    assert f"Report: {report}" in capfd.readouterr().out
+    text = report.read_text(encoding="utf-8")
+    shown = runs(store, "e")
+    for trial in ("0000", "0001"):
+        assert f"/runs/{shown[f'trial {trial}'].info.run_id}" in text
+    assert sent(store, tmp_path) == text
