@@ -81,8 +81,8 @@ def readable(scores: Sequence[float], direction: str) -> tuple[float, float]:
         direction: `min` or `max`.
 
     Returns:
-        The smallest and the largest that are not four times as far from the best as three
-        quarters of the scores are.
+        The smallest and the largest of those that are at most four times as far from the best
+        as the nearest three quarters are.
     """
     losses = np.asarray(scores, float) * (-1.0 if direction == "max" else 1.0)
     reach = 4 * (np.quantile(losses, 0.75) - losses.min())

@@ -221,7 +221,7 @@ def test_hyperband_has_a_picture_of_its_brackets():
     history = search(trials, X, strategy="hyperband")
     lines, ended, promoted = figures(history)["brackets"].data
     assert list(promoted.text) == ["0000"]
-    assert list(ended.text) == ["0001", "0002", "0003", "0004"] or len(ended.text) == 4
+    assert sorted(ended.text) == ["0001", "0002", "0003", "0004"]
     assert list(lines.y[:2]) == [0.0, 0.01]
     assert "brackets" not in figures(plain(5))
     front = next(line for line in figures(history)["curves"].data if "trial 0004" in line.name)
