@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from pipeline.history import Attempt, History
 from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
 from pipeline.report.trials import score_of, scored, trials_of
+from pipeline.wording import count
 
 _NAME, _TITLE = "brackets", "Brackets, rounds and promotions"
 _Round = tuple[int, int]
@@ -39,9 +40,9 @@ def brackets_picture(history: History) -> Picture | None:
             hovertemplate="trial %{text}: %{y}<extra></extra>",
         )
     _label(made, members, columns)
-    outside = show_readable(made, [score_of(attempt) for attempt in shown], objective)
-    many = "1 trial" if len(promoted - {None}) == 1 else f"{len(promoted - {None})} trials"
-    what = f"Each column is a round and the epochs at its end; {many} were promoted."
+    outside = show_readable(made, [score_of(attempt) for attempt in shown], history.begin)
+    promotions = count(len(promoted - {None}), "trial")
+    what = f"Each column is a round, and the epoch it ends before. Promoted: {promotions}."
     return Picture(_NAME, _TITLE, f"{what} {outside}".strip(), made, wide=True)
 
 

@@ -62,7 +62,7 @@ class Hyperparameter:
         return (value - self.low) / (self.high - self.low)
 
     def describe(self) -> str:
-        """Return what may be chosen in words: `16 to 256, times 2, log`."""
+        """Return what may be chosen in words: `16 to 256, times 2, logarithmic`."""
         if self.choices is not None:
             prefix = "" if self.searched else "fixed at "
             return prefix + ", ".join(map(shown, self.choices))

@@ -57,7 +57,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   }));
 }
 
-// MLflow shows the page in a frame that may open no other page.
+// MLflow shows the page in a frame that may not open another one.
 if (window.self !== window.top) {
   for (const link of document.querySelectorAll("a[data-run]")) {
     link.addEventListener("click", (event) => {
