@@ -93,14 +93,15 @@ class Search:
                 "the search has ended"
             )
         source = self.history.begin.config["model"]["_target_"]
-        pkgutil.resolve_name(source)  # its module registers its classes with Keras
+        with without_startup_noise():
+            import keras
+
+            pkgutil.resolve_name(source)  # its module registers its classes with Keras
         if self.directory is None:
             from pipeline.tracking.retrieval import best_model_of_run
 
             assert self.run_id is not None
             return best_model_of_run(self.run_id, self.uri)
-        with without_startup_noise():
-            import keras
         return keras.saving.load_model(self.directory / evaluation.model)
 
     def links(self) -> dict[str, str]:
@@ -123,13 +124,11 @@ class Search:
         from pipeline.report.summary import sentences
 
         words = escape(" ".join(sentences(self.history)))
-        best = self.trials.dropna(subset="score").sort_values("score", ascending=self._minimised)
-        table = best.head(_SHOWN).to_html(index=False, na_rep="") if len(best) else ""
+        scored = self.trials.dropna(subset="score")
+        ascending = self.history.begin.direction == "min"
+        best = scored.sort_values("score", ascending=ascending, kind="stable").head(_SHOWN)
+        table = best.to_html(index=False, na_rep="") if len(best) else ""
         return f"<p><b>{escape(self.history.begin.search)}</b> {words}</p>{table}"
-
-    @property
-    def _minimised(self) -> bool:
-        return self.history.begin.direction == "min"
 
 
 def load_search(place: str | Path, uri: str | None = None) -> Search:

@@ -211,7 +211,9 @@ def test_a_model_through_a_server(server, evaluated):
         assert subprocess.check_output(command, text=True).splitlines()[-1] == "(2, 2)"
         run_id = runs(uri)["digits-mlp-random"].info.run_id
         assert history_of_run(run_id, uri) == read(folder)
-        assert trial_pages(run_id, uri)["0000"].startswith(f"{uri}/#/experiments/1/runs/")
+        own = runs(uri)["trial 0000"].info.run_id
+        page = f"{uri}/#/experiments/{experiment.experiment_id}/runs/{own}"
+        assert trial_pages(run_id, uri) == {"0000": page}
         assert best_model_of_run(run_id, uri).predict(np.ones((2, 4)), verbose=0).shape == (2, 2)
 
 
