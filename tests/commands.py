@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from processes import ENVIRONMENT, arguments_of
 
-from pipeline.__main__ import main
-
 # What the command line sets for its own process.
 _VARIABLES = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -65,8 +63,13 @@ class Command:
 
     def __call__(self, line: str) -> Ended:
         """Run one command line, without its `python -m pipeline`."""
+        return self.run("pipeline", arguments_of(line))
+
+    def run(self, module: str, arguments: list[str]) -> Ended:
+        """Run `python -m` with one of the pipeline's commands."""
+        main = importlib.import_module(f"{module}.__main__").main
         importlib.invalidate_caches()
-        self._monkeypatch.setattr(sys, "argv", ["pipeline", *arguments_of(line)])
+        self._monkeypatch.setattr(sys, "argv", [module, *arguments])
         self._capfd.readouterr()
         try:
             code = main()

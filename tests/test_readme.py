@@ -7,17 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import File, Shell, steps
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (python -m pipeline .+)$", README, re.MULTILINE)
+STEPS = list(steps(README))
+FILES = {step.path: step.content for step in STEPS if isinstance(step, File)}
+LINES = [step.line for step in STEPS if isinstance(step, Shell)]
+COMMANDS = [line for line in LINES if line.startswith("python -m pipeline ")]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> dict[str, str]:
-    """Return the README's code blocks by the path that their first line names."""
-    found = re.findall(rf"^```{language}\n# (\S+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return dict(found)
 
 
 def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -30,7 +28,7 @@ def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A folder with the files that the README tells to write."""
-    for path, content in (blocks("python") | blocks("yaml")).items():
+    for path, content in FILES.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)
     return tmp_path
@@ -38,7 +36,7 @@ def directory(tmp_path: Path) -> Path:
 
 def test_there_are_commands_and_files():
     assert len(COMMANDS) >= 4
-    assert set(blocks("python") | blocks("yaml")) == {"mine.py", "my_conf/model/mine.yaml"}
+    assert set(FILES) == {"mine.py", "my_conf/model/mine.yaml"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,7 +57,7 @@ def test_your_own_model_runs(directory):
 
 
 def test_ci_installs_and_runs_what_the_readme_says():
-    first, second = re.findall(r"^    python -m venv .+$", README, re.MULTILINE)
+    first, second = (line for line in LINES if line.startswith("python -m venv "))
     assert first.endswith(
         "pip install -c constraints.txt -e . && python -m pipeline strategy=hyperband"
     )
