@@ -23,17 +23,11 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.comparison import compare, conclusions, draw, markdown, table, title, write_files
-from pipeline.standings import (
-    Job,
-    best_so_far,
-    forget_jobs,
-    note_job,
-    rank,
-    read_jobs,
-    rows_of,
-    running_seconds,
-)
+from pipeline.comparison import compare
+from pipeline.comparison_files import draw, write_files
+from pipeline.comparison_text import conclusions, markdown, table, title
+from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
+from pipeline.standings import best_so_far, rank, rows_of, running_seconds
 
 START = 1_700_000_000.0
 
