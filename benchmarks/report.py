@@ -114,6 +114,26 @@ def _begin(trials: int, epochs: int, now: float) -> SearchBegin:
     )
 
 
+def measure(trials: int, epochs: int, folder: Path) -> tuple[float, float, float]:
+    """Make the report of a made search.
+
+    Args:
+        trials: How many it has.
+        epochs: Of each.
+        folder: The search's, which exists.
+
+    Returns:
+        The journal's megabytes, the seconds it took, and the report's megabytes.
+    """
+    journal = folder / FILE_NAME
+    lines = (encode(record) + "\n" for record in records(trials, epochs))
+    journal.write_text("".join(lines), encoding="utf-8")
+    start = time.perf_counter()
+    report = write_report(folder)
+    seconds = time.perf_counter() - start
+    return journal.stat().st_size / 1e6, seconds, report.stat().st_size / 1e6
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -124,14 +144,9 @@ def main() -> None:
     for title in ("trials", "epochs", "journal MB", "seconds", "report MB"):
         table.add_column(title, justify="right")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
-        journal = Path(folder, FILE_NAME)
-        lines = (encode(record) + "\n" for record in records(options.trials, options.epochs))
-        journal.write_text("".join(lines), encoding="utf-8")
-        start = time.perf_counter()
-        report = write_report(Path(folder))
-        seconds = time.perf_counter() - start
-        sizes = [f"{path.stat().st_size / 1e6:.1f}" for path in (journal, report)]
-    table.add_row(str(options.trials), str(options.epochs), sizes[0], f"{seconds:.1f}", sizes[1])
+        figures = measure(options.trials, options.epochs, Path(folder))
+    cells = [f"{figure:.1f}" for figure in figures]
+    table.add_row(str(options.trials), str(options.epochs), *cells)
     show(table)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import startup
+from benchmarks import report, startup
 from benchmarks.no_training import OURS, Untrained, run_ours, run_theirs
 from benchmarks.overhead import measure
 
@@ -30,3 +30,7 @@ def test_bookkeeping_of_the_peer(tmp_path):
     ran = run_theirs(Untrained("random", trials=3), tmp_path)
     assert len(ran.ends) == 3
     assert not ran.parts
+
+
+def test_report(tmp_path):
+    assert all(figure > 0 for figure in report.measure(12, 2, tmp_path))

@@ -39,7 +39,7 @@ def brackets_picture(history: History) -> Picture | None:
             hovertemplate="trial %{text}: %{y}<extra></extra>",
         )
     _label(made, members, columns)
-    outside = show_readable(made, [score_of(attempt) for attempt in shown], objective)
+    outside = show_readable(made, [score_of(attempt) for attempt in shown], history.begin)
     many = "1 trial" if len(promoted - {None}) == 1 else f"{len(promoted - {None})} trials"
     what = f"Each column is a round and the epochs at its end; {many} were promoted."
     return Picture(_NAME, _TITLE, f"{what} {outside}".strip(), made, wide=True)

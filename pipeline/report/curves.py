@@ -39,7 +39,7 @@ def curves_picture(history: History) -> Picture:
             legendrank=place,
         )
     shown = [value for curve in curves.values() for _, value in curve]
-    outside = show_readable(made, shown, objective)
+    outside = show_readable(made, shown, history.begin)
     front = f", the best {len(best)} in front" if best and others else ""
     many = "1 trial" if len(curves) == 1 else f"all {len(curves)} trials"
     caption = f"{objective} of every epoch of {many}{front}. {outside}"

@@ -32,11 +32,12 @@ MOST_LINES = 200
 MOST_HYPERPARAMETERS = 6
 """Hyperparameters side by side in a picture."""
 
+_CHOSEN = "the most important as far as that is known"
 _TITLES = {
     "parallel_coordinates": "Parallel coordinates",
     "importances": "Importance of the hyperparameters",
     "slice": "Score against each hyperparameter",
-    "contour": "The two most important hyperparameters together",
+    "contour": "Two hyperparameters together",
 }
 
 
@@ -166,7 +167,7 @@ def _slice(history: History, study: optuna.Study, names: list[str]) -> Picture:
     made.for_each_xaxis(lambda axis: _name_decades(axis, every=1))
     dressed(made, height=380).update_layout(width=None, showlegend=False)
     scores = [score_of(attempt) for attempt in scored(history)]
-    outside = show_readable(made, scores, objective)
+    outside = show_readable(made, scores, history.begin)
     caption = f"Each point is one of {len(scores)} trials. {_few(shown, names)} {outside}"
     return Picture(name, _TITLES[name], " ".join(caption.split()), made, wide=True)
 
@@ -179,9 +180,11 @@ def _contour(history: History, names: list[str]) -> Picture:
     pair = next((pair for pair in combinations(names, 2) if _plane(attempts, pair)), None)
     if pair is None:
         return _missing(name, "No two hyperparameters differ in the trials that have both.")
-    attempts = [a for a in attempts if all(other in a.hyperparameters for other in pair)]
+    both = [a for a in attempts if all(other in a.hyperparameters for other in pair)]
+    if len(both) < len(attempts):
+        which = f"{len(both)} of {which}, those that have both"
     made = optuna.visualization.plot_contour(
-        studies.study_of(history, attempts),
+        studies.study_of(history, both),
         params=list(pair),
         target_name=history.begin.objective,
     )
@@ -193,7 +196,10 @@ def _contour(history: History, names: list[str]) -> Picture:
     made.for_each_yaxis(lambda axis: _name_decades(axis, every="D2"))
     made.update_yaxes(automargin=True)
     dressed(made, height=440)
-    caption = f"Each point is a trial, the colour {history.begin.objective}: {which}."
+    caption = (
+        f"{' and '.join(pair)}, {_CHOSEN}. Each point is a trial, the colour "
+        f"{history.begin.objective}: {which}."
+    )
     return Picture(name, _TITLES[name], caption, made, wide=True)
 
 
@@ -212,7 +218,7 @@ def _plane(attempts: Sequence[Attempt], pair: tuple[str, str]) -> bool:
 def _legible(history: History) -> tuple[list[Attempt], str]:
     """Return the trials that a picture can draw each by itself, best first, and which these are."""
     attempts = scored(history)
-    low, high = readable([score_of(attempt) for attempt in attempts])
+    low, high = readable(list(map(score_of, attempts)), history.begin.direction)
     usual = [attempt for attempt in attempts if low <= score_of(attempt) <= high]
     shown = usual[:MOST_LINES]
     which = f"the {len(shown)} best of {len(attempts)} trials"
@@ -224,4 +230,4 @@ def _legible(history: History) -> tuple[list[Attempt], str]:
 def _few(shown: list[str], names: list[str]) -> str:
     if len(shown) == len(names):
         return ""
-    return f"The {len(shown)} most important of {len(names)} hyperparameters are shown."
+    return f"Shown are {len(shown)} of {len(names)} hyperparameters, {_CHOSEN}."

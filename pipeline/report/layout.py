@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from pipeline.callbacks import SearchBegin
+from pipeline.wording import count
+
 ACCENT = "#e07b00"
 MUTED = "#8d99a6"
 POINT = "#2f83c5"
@@ -68,42 +71,44 @@ def dressed(made: go.Figure, *, height: int) -> go.Figure:
     )
 
 
-def readable(values: Sequence[float]) -> tuple[float, float]:
-    """Return between which values most of some lie, so that a few of 1e9 do not flatten the rest.
+def readable(scores: Sequence[float], direction: str) -> tuple[float, float]:
+    """Return which part of an axis shows most scores, so that one of 1e9 does not flatten the rest.
+
+    The good ones are never left out.
 
     Args:
-        values: Finite numbers, at least one.
+        scores: Finite numbers, at least one.
+        direction: `min` or `max`.
 
     Returns:
-        The smallest and the largest that are within three interquartile ranges of the middle
-        half.
+        The smallest and the largest that are not four times as far from the best as three
+        quarters of the scores are.
     """
-    numbers = np.asarray(values, float)
-    lower, upper = np.quantile(numbers, (0.25, 0.75))
-    reach = 3 * (upper - lower)
-    kept = numbers[(numbers >= lower - reach) & (numbers <= upper + reach)]
-    return float(kept.min()), float(kept.max())
+    losses = np.asarray(scores, float) * (-1.0 if direction == "max" else 1.0)
+    reach = 4 * (np.quantile(losses, 0.75) - losses.min())
+    kept = np.asarray(scores)[losses <= losses.min() + reach] if reach > 0 else scores
+    return float(np.min(kept)), float(np.max(kept))
 
 
-def show_readable(made: go.Figure, values: Sequence[float], what: str) -> str:
-    """Let a figure's vertical axis show what is readable of some values.
+def show_readable(made: go.Figure, scores: Sequence[float], begin: SearchBegin) -> str:
+    """Let a figure's vertical axis show what is readable of some scores.
 
     Args:
         made: The figure.
-        values: Finite numbers, at least one.
-        what: Their name.
+        scores: Finite values of the objective, at least one.
+        begin: The search's beginning.
 
     Returns:
         A sentence on what lies outside; empty if nothing does.
     """
-    low, high = readable(values)
-    hidden = sum(not low <= value <= high for value in values)
+    low, high = readable(scores, begin.direction)
+    hidden = sum(not low <= score <= high for score in scores)
     if not hidden:
         return ""
     pad = 0.05 * (high - low or abs(high) or 1.0)
     made.update_yaxes(range=[low - pad, high + pad])
-    outside = "1 value" if hidden == 1 else f"{hidden} values"
-    return f"{outside} of {what} outside of {low:.4g} to {high:.4g}: double-click to see all."
+    side, bound = ("below", low) if begin.direction == "max" else ("above", high)
+    return f"{count(hidden, 'value')} {side} {bound:.4g} outside: double-click to see all."
 
 
 def rounded(values: Sequence[float]) -> list[float | None]:

@@ -52,7 +52,7 @@ def _progress(history: History, unit: str) -> Picture:
         line={"color": ACCENT, "shape": "hv", "width": 2.5},
         hovertemplate="best so far: %{y}<extra></extra>",
     )
-    outside = show_readable(made, y, objective)
+    outside = show_readable(made, y, history.begin)
     what = f"Each point is a trial's {objective}, the line the best so far."
     return _picture(unit, f"{what} {outside}".strip(), made)
 

@@ -90,7 +90,9 @@ def _ended(history: History) -> str:
         return f"The search completed{why}."
     if end.status is Status.FAILED:
         return f"The search failed{why}."
-    return "The search was interrupted; the same command continues it."
+    if end.message == "interrupted":
+        why = ""
+    return f"The search was interrupted{why}; the same command continues it."
 
 
 def _best(history: History) -> str:

@@ -8,7 +8,7 @@ from pipeline.report.layout import ACCENT, MUTED, POINT, Picture, figure
 from pipeline.report.trials import RUNNING, end_time, status_of
 from pipeline.wording import duration
 
-_NAME, _TITLE = "timeline", "Timeline"
+_NAME, _TITLE = "timeline", "When each trial ran"
 _COLORS = {
     str(Status.COMPLETED): POINT,
     str(Status.FAILED): "#c5473f",

@@ -229,14 +229,22 @@ def test_hyperband_has_a_picture_of_its_brackets():
 
 
 def test_one_value_of_a_billion_does_not_flatten_the_others():
-    assert readable([0.1, 0.2, 0.3, 0.25, 1e9]) == (0.1, 0.3)
-    assert readable([0.5]) == (0.5, 0.5)
+    assert readable([0.1, 0.2, 0.3, 0.25, 1e9], "min") == (0.1, 0.3)
+    assert readable([0.9, 0.8, 0.7, 0.75, -1e9], "max") == (0.7, 0.9)
+    assert readable([0.5], "min") == (0.5, 0.5)
     trials = [trial(f"{i:04}", {"x": i / 20, "y": i}, 0.5 + i / 100) for i in range(19)]
     trials.append(trial("0019", {"x": 0.9, "y": 19}, 1e9))
     shown = {picture.name: picture for picture in pictures(search(trials, X, Y))}
     assert shown["slice"].figure.layout.yaxis.range[1] < 1
-    assert "1 value of val_loss outside of 0.5 to 0.68" in shown["slice"].caption
+    assert "1 value above 0.68 outside" in shown["slice"].caption
     assert "the 19 best of 20 trials" in shown["parallel_coordinates"].caption
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_the_best_is_shown_however_far_it_is_from_the_others(direction):
+    sign = 1 if direction == "min" else -1
+    scores = [sign * (2.3 + i / 1000) for i in range(20)] + [sign * 0.1]
+    assert readable(scores, direction) == (min(scores), max(scores))
 
 
 def test_best_so_far_counts_everything_that_was_spent():
