@@ -2,7 +2,9 @@
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ from pipeline.comparison_files import write_files
 from pipeline.comparison_run import log_comparison
 from pipeline.comparison_text import conclusions, table
 from pipeline.jobs import Job, forget_jobs, note_job, read_jobs, withdraw
-from pipeline.standings import Row, rank, rows_of
-from pipeline.sweeps import identifier
+from pipeline.standings import Row, Standings
+from pipeline.sweep_loading import of_jobs
 
 
 class Comparison(Callback):
@@ -66,8 +68,8 @@ def compare(directory: Path, *, tracking_uri: str, console: Console) -> list[Row
     """Compare the searches of a sweep.
 
     Args:
-        directory: The sweep's folder, with the jobs' notes; `comparison.csv`, `comparison.json`
-            and `best_score.png` are written there.
+        directory: The sweep's folder, with the jobs' notes; `comparison.csv`, `comparison.json`,
+            `best_score.png` and `comparison.html` are written there.
         tracking_uri: Where MLflow is.
         console: Where the table is printed.
 
@@ -75,29 +77,49 @@ def compare(directory: Path, *, tracking_uri: str, console: Console) -> list[Row
         The searches, best of each dataset and objective first.
     """
     jobs = read_jobs(directory)
-    rows = rank(rows_of(jobs))
+    sweep = of_jobs(directory, jobs, ended=True)
+    rows = sweep.rows
     console.print(table(rows))
     for row in rows:
         if row.reason is not None:
             console.print(Text(f"{row.label}: {row.reason}", style="red"))
     for sentence in conclusions(rows):
         console.print(Text(sentence, style="bold"))
-    files = write_files(rows, directory)
-    console.print(Text(f"The comparison is in {directory}"), soft_wrap=True)
     experiments = [job.experiment for job in jobs if job.directory and job.experiment]
-    if experiments:
-        _track(rows, files, tracking_uri, experiments[0], identifier(directory))
+    pages = _search_pages(sweep.sweep, tracking_uri) if experiments else None
+    files = [*write_files(rows, directory), _write_report(sweep, pages or {}, directory)]
+    console.print(Text(f"The comparison is in {directory}"), soft_wrap=True)
+    if pages is not None:
+        with _telling(tracking_uri):
+            log_comparison(
+                rows, files, uri=tracking_uri, experiment=experiments[0], sweep=sweep.sweep
+            )
     return rows
 
 
-def _track(
-    rows: Sequence[Row], files: Sequence[Path], uri: str, experiment: str, sweep: str
-) -> None:
-    """Log the comparison; say so if MLflow is away, as the table and the files are there."""
+def _search_pages(sweep: str, uri: str) -> dict[str, str] | None:
+    """Return the pages of the searches' runs in MLflow; None if it is away."""
+    from pipeline.tracking.comparisons import pages_of_sweep
+
+    with _telling(uri):
+        return pages_of_sweep(sweep, uri)
+    return None
+
+
+def _write_report(sweep: Standings, pages: Mapping[str, str], directory: Path) -> Path:
+    from pipeline.report.comparison import FILE_NAME, write_comparison
+
+    searches = [replace(one, run=pages.get(one.row.search or "")) for one in sweep.searches]
+    return write_comparison(replace(sweep, searches=tuple(searches)), directory / FILE_NAME)
+
+
+@contextmanager
+def _telling(uri: str) -> Iterator[None]:
+    """Say so if MLflow is away, as the table and the files are there."""
     from pipeline.tracking.store import hide
 
     try:
-        log_comparison(rows, files, uri=uri, experiment=experiment, sweep=sweep)
+        yield
     except Exception as error:  # MLflow's, and those of the databases and stores behind it
         reason = hide(uri, " ".join(f"{type(error).__name__}: {error}".split()))[:300]
         sys.stderr.write(f"The comparison was not logged to MLflow: {reason}\n")

@@ -77,7 +77,46 @@ class Row:
         return self.test.get(self.test_metric)
 
 
-def rows_of(jobs: Sequence[Job]) -> list[Row]:
+@dataclass(frozen=True)
+class Standing:
+    """A search of a sweep as it stands.
+
+    Attributes:
+        row: What it achieved.
+        history: What its journal tells; None if it never began, or cannot be read.
+        directory: Its folder; None if it has none.
+        run: The page of its run in MLflow; None if it is not known.
+    """
+
+    row: Row
+    history: History | None = None
+    directory: Path | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class Standings:
+    """A sweep as it stands.
+
+    Attributes:
+        sweep: Its identifier.
+        searches: Its searches, as `rank` orders them.
+        ended: Whether all of its jobs have ended.
+        directory: Its folder; None if it was read from MLflow.
+    """
+
+    sweep: str
+    searches: tuple[Standing, ...]
+    ended: bool
+    directory: Path | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the searches achieved."""
+        return [search.row for search in self.searches]
+
+
+def gather(jobs: Sequence[Job]) -> list[Standing]:
     """Gather what each job's search achieved.
 
     Args:
@@ -85,33 +124,33 @@ def rows_of(jobs: Sequence[Job]) -> list[Row]:
             the same, count once.
 
     Returns:
-        A row for each search, in the order of the jobs; those that cannot be read say why.
+        The searches in the order of the jobs; the rows of those that cannot be read say why.
     """
     searches = {job.directory or f"job {job.number}": job for job in reversed(jobs)}
     distinct = sorted(searches.values(), key=lambda job: job.number)
     return [
-        _row(job, label, varied)
+        _standing(job, label, varied)
         for job, (label, varied) in zip(distinct, _labels(distinct), strict=True)
     ]
 
 
-def rank(rows: Iterable[Row]) -> list[Row]:
+def rank(searches: Iterable[Standing]) -> list[Standing]:
     """Order searches by dataset and objective, best score first, and mark the best.
 
     Among equal scores the search that trained fewer epochs is first. Searches without a score
     come last.
     """
-    groups: dict[tuple[str, ...], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Standing]] = {}
     scoreless = []
-    for row in rows:
-        if row.best_score is None:
-            scoreless.append(row)
+    for search in searches:
+        if search.row.best_score is None:
+            scoreless.append(search)
         else:
-            groups.setdefault(row.group, []).append(row)
-    ranked: list[Row] = []
+            groups.setdefault(search.row.group, []).append(search)
+    ranked: list[Standing] = []
     for group in groups.values():
         best, *others = sorted(group, key=_rank_key)
-        ranked += [replace(best, best=True), *others]
+        ranked += [replace(best, row=replace(best.row, best=True)), *others]
     return ranked + scoreless
 
 
@@ -162,7 +201,7 @@ def running_seconds(records: Iterable[Record]) -> float:
     return total + last - begin
 
 
-def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
+def _standing(job: Job, label: str, varied: tuple[str, ...]) -> Standing:
     reason = job.message or (f"ended with exit code {job.exit_code}" if job.exit_code else None)
     row = Row(
         label=label,
@@ -176,12 +215,19 @@ def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
         reason=reason,
     )
     if job.directory is None:
-        return row
+        return Standing(row)
+    directory = Path(job.directory)
     try:
-        records = [record for _, record in history.follow(Path(job.directory))]
+        records = [record for _, record in history.follow(directory)]
         search = history.fold(records)
     except (OSError, history.JournalError) as error:
-        return replace(row, reason=reason or f"its journal cannot be read: {error}")
+        row = replace(row, reason=reason or f"its journal cannot be read: {error}")
+        return Standing(row, directory=directory)
+    return Standing(_filled(row, search, running_seconds(records)), search, directory)
+
+
+def _filled(row: Row, search: History, seconds: float) -> Row:
+    """Return a row with what the search's journal tells."""
     finished = [attempt for attempt in search.attempts if attempt.finished]
     ranked = search.ranked()
     best = ranked[0].end if ranked else None
@@ -196,7 +242,7 @@ def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
             len(attempt.epochs) if attempt.end is None else attempt.end.epochs_trained
             for attempt in search.attempts
         ),
-        seconds=running_seconds(records),
+        seconds=seconds,
         best_score=None if best is None else best.score,
         best_trial=None if best is None else best.trial,
         test=None if tested is None else dict(tested.metrics),
@@ -228,6 +274,7 @@ def _labels(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def _rank_key(row: Row) -> tuple[float, int]:
+def _rank_key(search: Standing) -> tuple[float, int]:
+    row = search.row
     assert row.best_score is not None
     return (-row.best_score if row.direction == "max" else row.best_score, row.epochs_trained)
