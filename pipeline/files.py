@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 REPORT_FILE = "report.html"
-"""The report of a search, or of a sweep, in its folder."""
+"""The report of a search, in its folder."""
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 

@@ -163,7 +163,7 @@ def load_search(place: str | Path, uri: str | None = None) -> Search:
                 f"received the folder {place} and an address; an address goes with a run's id"
             )
         return Search(read(directory), directory)
-    if not _RUN_ID.fullmatch(str(place)):
+    if not is_run_id(place):
         raise ConfigError(
             f"{place} is neither a search's folder nor the id of a run in MLflow, which has 32 "
             "hexadecimal digits"
@@ -171,3 +171,8 @@ def load_search(place: str | Path, uri: str | None = None) -> Search:
     from pipeline.tracking.retrieval import history_of_run
 
     return Search(history_of_run(str(place), uri), run_id=str(place), uri=uri)
+
+
+def is_run_id(place: str | Path) -> bool:
+    """Whether something may be the id of a run in MLflow."""
+    return _RUN_ID.fullmatch(str(place)) is not None

@@ -1,50 +1,14 @@
 """What the searches of a sweep achieved, gathered from their journals."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import history
 from pipeline.callbacks import Record, SearchBegin, SearchEnd
-from pipeline.files import replacing
 from pipeline.history import History
-
-_JOBS = "jobs"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of a sweep: what it was asked to do, and how it ended.
-
-    Attributes:
-        number: Position in the sweep, from 0.
-        overrides: What the sweep set for it, for example `["strategy=grid", "seed=1"]`.
-        strategy: Choice of the `strategy` group.
-        dataset: Choice of the `dataset` group.
-        model: Choice of the `model` group.
-        seed: Seed of its search.
-        objective: Name of the metric that is optimised.
-        direction: `min` or `max`.
-        experiment: The MLflow experiment of its search.
-        exit_code: As in the command line: 0 if its search completed.
-        message: One sentence on why it did not complete; None if it did.
-        directory: Its search's folder; None if the search never began.
-    """
-
-    number: int
-    overrides: list[str]
-    strategy: str | None
-    dataset: str | None
-    model: str | None
-    seed: int | None
-    objective: str | None
-    direction: str | None
-    experiment: str | None
-    exit_code: int
-    message: str | None
-    directory: str | None
+from pipeline.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -113,41 +77,46 @@ class Row:
         return self.test.get(self.test_metric)
 
 
-def forget_jobs(directory: Path) -> None:
-    """Remove the notes that an earlier sweep left in the same folder."""
-    for path in directory.glob(f"{_JOBS}/*.json"):
-        path.unlink()
+@dataclass(frozen=True)
+class Standing:
+    """A search of a sweep as it stands.
+
+    Attributes:
+        row: What it achieved.
+        history: What its journal tells; None if it never began, or cannot be read.
+        directory: Its folder; None if it has none.
+        run: The page of its run in MLflow; None if it is not known.
+    """
+
+    row: Row
+    history: History | None = None
+    directory: Path | None = None
+    run: str | None = None
 
 
-def withdraw(directory: Path) -> None:
-    """Remove what a sweep of which no search began has left: its notes and Hydra's copy."""
-    forget_jobs(directory)
-    (directory / "multirun.yaml").unlink(missing_ok=True)
-    for folder in (directory / _JOBS, directory, *directory.parents[:3]):
-        try:
-            folder.rmdir()
-        except FileNotFoundError:  # no job got as far as a note
-            continue
-        except OSError:  # not empty: somebody else's
-            return
+@dataclass(frozen=True)
+class Standings:
+    """A sweep as it stands.
+
+    Attributes:
+        sweep: Its identifier.
+        searches: Its searches, as `rank` orders them.
+        ended: Whether all of its jobs have ended.
+        directory: Its folder; None if it was read from MLflow.
+    """
+
+    sweep: str
+    searches: tuple[Standing, ...]
+    ended: bool
+    directory: Path | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the searches achieved."""
+        return [search.row for search in self.searches]
 
 
-def note_job(job: Job, directory: Path) -> None:
-    """Leave a note of a job in the sweep's folder; `read_jobs` finds it, in any process."""
-    folder = directory / _JOBS
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / f"{job.number}.json") as file:
-        file.write(json.dumps(asdict(job), indent=2).encode())
-
-
-def read_jobs(directory: Path) -> list[Job]:
-    """Read the notes of a sweep's jobs, in the sweep's order."""
-    paths = directory.glob(f"{_JOBS}/*.json")
-    jobs = [Job(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-    return sorted(jobs, key=lambda job: job.number)
-
-
-def rows_of(jobs: Sequence[Job]) -> list[Row]:
+def gather(jobs: Sequence[Job]) -> list[Standing]:
     """Gather what each job's search achieved.
 
     Args:
@@ -155,33 +124,33 @@ def rows_of(jobs: Sequence[Job]) -> list[Row]:
             the same, count once.
 
     Returns:
-        A row for each search, in the order of the jobs; those that cannot be read say why.
+        The searches in the order of the jobs; the rows of those that cannot be read say why.
     """
     searches = {job.directory or f"job {job.number}": job for job in reversed(jobs)}
     distinct = sorted(searches.values(), key=lambda job: job.number)
     return [
-        _row(job, label, varied)
+        _standing(job, label, varied)
         for job, (label, varied) in zip(distinct, _labels(distinct), strict=True)
     ]
 
 
-def rank(rows: Iterable[Row]) -> list[Row]:
+def rank(searches: Iterable[Standing]) -> list[Standing]:
     """Order searches by dataset and objective, best score first, and mark the best.
 
     Among equal scores the search that trained fewer epochs is first. Searches without a score
     come last.
     """
-    groups: dict[tuple[str, ...], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Standing]] = {}
     scoreless = []
-    for row in rows:
-        if row.best_score is None:
-            scoreless.append(row)
+    for search in searches:
+        if search.row.best_score is None:
+            scoreless.append(search)
         else:
-            groups.setdefault(row.group, []).append(row)
-    ranked: list[Row] = []
+            groups.setdefault(search.row.group, []).append(search)
+    ranked: list[Standing] = []
     for group in groups.values():
         best, *others = sorted(group, key=_rank_key)
-        ranked += [replace(best, best=True), *others]
+        ranked += [replace(best, row=replace(best.row, best=True)), *others]
     return ranked + scoreless
 
 
@@ -232,7 +201,7 @@ def running_seconds(records: Iterable[Record]) -> float:
     return total + last - begin
 
 
-def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
+def _standing(job: Job, label: str, varied: tuple[str, ...]) -> Standing:
     reason = job.message or (f"ended with exit code {job.exit_code}" if job.exit_code else None)
     row = Row(
         label=label,
@@ -246,12 +215,19 @@ def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
         reason=reason,
     )
     if job.directory is None:
-        return row
+        return Standing(row)
+    directory = Path(job.directory)
     try:
-        records = [record for _, record in history.follow(Path(job.directory))]
+        records = [record for _, record in history.follow(directory)]
         search = history.fold(records)
     except (OSError, history.JournalError) as error:
-        return replace(row, reason=reason or f"its journal cannot be read: {error}")
+        row = replace(row, reason=reason or f"its journal cannot be read: {error}")
+        return Standing(row, directory=directory)
+    return Standing(_filled(row, search, running_seconds(records)), search, directory)
+
+
+def _filled(row: Row, search: History, seconds: float) -> Row:
+    """Return a row with what the search's journal tells."""
     finished = [attempt for attempt in search.attempts if attempt.finished]
     ranked = search.ranked()
     best = ranked[0].end if ranked else None
@@ -266,7 +242,7 @@ def _row(job: Job, label: str, varied: tuple[str, ...]) -> Row:
             len(attempt.epochs) if attempt.end is None else attempt.end.epochs_trained
             for attempt in search.attempts
         ),
-        seconds=running_seconds(records),
+        seconds=seconds,
         best_score=None if best is None else best.score,
         best_trial=None if best is None else best.trial,
         test=None if tested is None else dict(tested.metrics),
@@ -298,6 +274,7 @@ def _labels(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def _rank_key(row: Row) -> tuple[float, int]:
+def _rank_key(search: Standing) -> tuple[float, int]:
+    row = search.row
     assert row.best_score is not None
     return (-row.best_score if row.direction == "max" else row.best_score, row.epochs_trained)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from pipeline.config import ConfigError, Resume
 from pipeline.files import replacing
-from pipeline.standings import read_jobs, withdraw
+from pipeline.jobs import read_jobs, withdraw
 
 FILE_NAME = "sweep.json"
 _LOCK = "lock"

@@ -23,17 +23,12 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.comparison import compare, conclusions, draw, markdown, table, title, write_files
-from pipeline.standings import (
-    Job,
-    best_so_far,
-    forget_jobs,
-    note_job,
-    rank,
-    read_jobs,
-    rows_of,
-    running_seconds,
-)
+from pipeline.comparison import compare
+from pipeline.comparison_files import draw, write_files
+from pipeline.comparison_text import conclusions, markdown, table, title
+from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
+from pipeline.report.__main__ import main
+from pipeline.standings import best_so_far, gather, rank, running_seconds
 
 START = 1_700_000_000.0
 
@@ -162,6 +157,14 @@ def four_jobs(tmp_path):
     return [*jobs, make_job(3, "bayesian", exit_code=2, message=message)]
 
 
+def rows_of(jobs):
+    return [search.row for search in gather(jobs)]
+
+
+def ranked_rows(jobs):
+    return [search.row for search in rank(gather(jobs))]
+
+
 def printed(renderable, width=80) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(renderable)
@@ -186,7 +189,7 @@ def test_rows_tell_what_the_journals_hold(four_jobs):
 
 
 def test_rank_puts_the_best_first_and_failures_last(four_jobs):
-    ranked = rank(rows_of(four_jobs))
+    ranked = ranked_rows(four_jobs)
     assert [row.label for row in ranked] == ["hyperband", "random", "grid", "bayesian"]
     assert [row.best for row in ranked] == [True, False, False, False]
 
@@ -198,7 +201,7 @@ def test_direction_is_respected_and_ties_go_to_fewer_epochs(tmp_path):
         make_job(i, name, write_journal(tmp_path / name, search_records(name, s, **kind)), **kind)
         for i, (name, s) in enumerate(scores.items())
     ]
-    ranked = rank(rows_of(jobs))
+    ranked = ranked_rows(jobs)
     assert [row.label for row in ranked] == ["b", "a", "c"]
     assert ranked[1].curve == ((2, 0.7), (4, 0.9))
     assert draw(ranked).axes[0].get_ylabel() == "best val_accuracy so far (higher is better)"
@@ -219,7 +222,7 @@ def test_only_the_same_data_and_objective_are_compared(tmp_path):
         overrides = [f"dataset={dataset}", f"dataset.path={source}"]
         folder = write_journal(tmp_path / str(number), records)
         jobs.append(make_job(number, "random", folder, overrides=overrides, **kind))
-    ranked = rank(rows_of(jobs))
+    ranked = ranked_rows(jobs)
     assert all(row.best for row in ranked)
     assert len(conclusions(ranked)) == 5
     assert title(ranked) == "5 searches with mlp"
@@ -269,7 +272,7 @@ def test_unreadable_journals_do_not_lose_the_others(tmp_path):
         make_job(1, "random", good),
         make_job(2, "x", tmp_path / "no"),
     ]
-    ranked = rank(rows_of(jobs))
+    ranked = ranked_rows(jobs)
     assert [row.label for row in ranked] == ["random", "grid", "x"]
     assert ranked[1].reason.startswith("its journal cannot be read: ")
     assert ranked[2].reason.startswith("its journal cannot be read: ")
@@ -301,7 +304,7 @@ def test_running_seconds_leaves_pauses_out():
 
 
 def test_table_fits_a_terminal(four_jobs):
-    text = printed(table(rank(rows_of(four_jobs))))
+    text = printed(table(ranked_rows(four_jobs)))
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip(" ─")]
     assert lines == [
         "4 searches on digits with mlp by val_loss (min)",
@@ -314,7 +317,7 @@ def test_table_fits_a_terminal(four_jobs):
 
 
 def test_markdown_is_cut_to_what_mlflow_takes(four_jobs):
-    ranked = rank(rows_of(four_jobs))
+    ranked = ranked_rows(four_jobs)
     text = markdown(ranked)
     assert "Best on digits: hyperband, val_loss 0.2 (min), test loss 0.3" in text
     assert "| best | hyperband | 5 | 0 | 10 | 5.5 | 0.2 | loss 0.3 |" in text
@@ -325,7 +328,7 @@ def test_markdown_is_cut_to_what_mlflow_takes(four_jobs):
 
 
 def test_files(four_jobs, tmp_path):
-    ranked = rank(rows_of(four_jobs))
+    ranked = ranked_rows(four_jobs)
     files = write_files(ranked, tmp_path)
     assert [path.name for path in files] == ["comparison.csv", "comparison.json", "best_score.png"]
     with files[0].open(newline="") as file:
@@ -398,8 +401,19 @@ def test_mlflow_run(four_jobs, tmp_path, capsys):
         (10, 0.2),
     ]
     artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-    assert artifacts == {"comparison.csv", "comparison.json", "best_score.png"}
+    assert artifacts == {
+        "comparison.csv",
+        "comparison.json",
+        "best_score.png",
+        "comparison.html",
+    }
     assert "not logged" not in capsys.readouterr().err
+    page = tmp_path / "page.html"
+    assert main([run.info.run_id, "--uri", uri, "--output", str(page)]) == 0
+    told = page.read_text()
+    assert "hyperband (best)" in told
+    assert "bayesian failed: strategy.max_trials must be" in told
+    assert "No search&#39;s journal is there." in told  # MLflow was told of no search
 
 
 def test_mlflow_away(four_jobs, tmp_path, capsys):
@@ -411,6 +425,7 @@ def test_mlflow_away(four_jobs, tmp_path, capsys):
     )
     assert rows[0].best
     assert (tmp_path / "sweep/best_score.png").exists()
+    assert (tmp_path / "sweep/comparison.html").exists()
     error = capsys.readouterr().err
     assert error.startswith("The comparison was not logged to MLflow: ")
     assert error.count("\n") == 1
@@ -521,7 +536,7 @@ def test_comparison_that_fails_is_not_overlooked(project):
 
 @pytest.mark.parametrize("name", ["comparison.csv", "comparison.json", "best_score.png"])
 def test_files_are_whole_or_as_they_were(name, four_jobs, tmp_path, monkeypatch):
-    ranked = rank(rows_of(four_jobs))
+    ranked = ranked_rows(four_jobs)
     write_files(ranked, tmp_path)
     before = (tmp_path / name).read_bytes()
 

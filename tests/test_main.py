@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from processes import ROOT
 
 from pipeline.composition import compose_config, conf_dir
 from pipeline.history import FILE_NAME, History, follow, read
+from pipeline.report.__main__ import main as report
 
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 # Three trials of a second each, at least.
@@ -122,8 +124,17 @@ def test_a_sweep_over_strategies_and_seeds(command, tmp_path, store):
     ]
     assert [history.begin.seed for history in histories(tmp_path)].count(1) == 2
     assert len({run.data.tags["pipeline.sweep"] for run in searches}) == 1
-    assert len(of_kind("comparison", found)) == 1
+    (compared,) = of_kind("comparison", found)
     assert "4 searches on wine" in ended.out
+    (path,) = tmp_path.glob("outputs/searches/sweeps/*/comparison.html")
+    beside = path.read_text()
+    client = MlflowClient(store)
+    assert "comparison.html" in {file.path for file in client.list_artifacts(compared.info.run_id)}
+    shutil.rmtree(tmp_path / "outputs")
+    assert report([compared.info.run_id, "--uri", store]) == 0
+    for page in (beside, (tmp_path / "comparison.html").read_text()):
+        assert all(f"/runs/{run.info.run_id}" in page for run in searches)
+        assert page.count('<tr class="completed">') == 8  # searches and trials
 
 
 def test_a_failing_job_does_not_lose_the_others(command, tmp_path, store):

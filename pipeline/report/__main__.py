@@ -1,4 +1,4 @@
-"""`python -m pipeline.report DIR_OR_RUN`: makes the report of a search."""
+"""`python -m pipeline.report DIR_OR_RUN`: makes the report of a search or of a sweep."""
 
 import argparse
 import sys
@@ -7,7 +7,10 @@ from pathlib import Path
 
 from pipeline.files import REPORT_FILE, StorageError, replacing
 from pipeline.loading import load_search
+from pipeline.report.comparison import FILE_NAME as COMPARISON
+from pipeline.report.comparison import render_comparison
 from pipeline.report.page import render
+from pipeline.sweep_loading import is_sweep, load_sweep
 
 WRITTEN, UNREACHABLE, WRONG = 0, 1, 2
 
@@ -23,9 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.report",
-        description="Make the report of a search: finished, running or interrupted.",
+        description="Make the report of a search or a sweep: finished, running or interrupted.",
     )
-    parser.add_argument("place", metavar="DIR_OR_RUN", help="its folder, or its run's id in MLflow")
+    parser.add_argument(
+        "place", metavar="DIR_OR_RUN", help="its folder, or the id of its run in MLflow"
+    )
     parser.add_argument(
         "--uri",
         help="the run's tracking store (default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db)",
@@ -33,18 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        help=f"the file to write (default: {REPORT_FILE} in the folder; of a run, in this one)",
+        help=f"the file to write (default: {REPORT_FILE}, or {COMPARISON} of a sweep, in the "
+        "folder; of a run, in this one)",
     )
     options = parser.parse_args(arguments)
     try:
-        search = load_search(options.place, options.uri)
-        links = search.links()
+        path, page = _make(options.place, options.uri, options.output)
     except ConnectionError as error:
         return _complain(str(error), UNREACHABLE)
     except ValueError as error:
         return _complain(str(error), WRONG)
-    path: Path = options.output or Path(search.directory or ".", REPORT_FILE)
-    page = render(search.history, links)
     try:
         with replacing(path) as file:
             file.write(page.encode())
@@ -52,6 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), WRONG)
     sys.stdout.write(f"{path}\n")
     return WRITTEN
+
+
+def _make(place: str, uri: str | None, output: Path | None) -> tuple[Path, str]:
+    """Return where the report of a search or a sweep goes, and the report."""
+    if is_sweep(place, uri):
+        sweep = load_sweep(place, uri)
+        path = output or Path(sweep.directory or ".", COMPARISON)
+        return path, render_comparison(sweep, path.parent)
+    search = load_search(place, uri)
+    path = output or Path(search.directory or ".", REPORT_FILE)
+    return path, render(search.history, search.links())
 
 
 def _complain(sentence: str, code: int) -> int:

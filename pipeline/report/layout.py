@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -31,7 +32,7 @@ class Picture:
         caption: What is shown, in a sentence or two; or why nothing is.
         figure: The picture, None if there is none.
         wide: Whether it needs more room than a telephone has.
-        small: Whether a third of a page is room enough.
+        size: How much of the page's width it needs.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Picture:
     caption: str
     figure: go.Figure | None
     wide: bool = False
-    small: bool = False
+    size: Literal["whole", "half", "third"] = "whole"
 
 
 def figure(x: str, y: str, *, height: int) -> go.Figure:

@@ -2,43 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from pipeline.files import REPORT_FILE, replacing
 from pipeline.history import History, read
 from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
-from pipeline.report.layout import Picture
+from pipeline.report.rendering import embedded, fill
 from pipeline.report.trials import failures_of
 from pipeline.run_pages import read_pages
 from pipeline.wording import count
-
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("pipeline.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A picture as the page embeds it."""
-
-    picture: Picture
-    json: str | None
-
-    @property
-    def height(self) -> int:
-        """Room to keep until it is drawn, in pixels."""
-        return 0 if self.picture.figure is None else int(self.picture.figure.layout.height)
 
 
 def write_report(
@@ -79,9 +55,10 @@ def render(history: History, links: Mapping[str, str]) -> str:
     Returns:
         The page.
     """
-    drawn = [_Drawn(picture, _json(picture)) for picture in pictures(history)]
+    drawn = [embedded(picture) for picture in pictures(history)]
     rows = tables.leaderboard(history, links)
-    return _ENVIRONMENT.get_template("page.html").render(
+    return fill(
+        "search.html",
         begin=history.begin,
         state=summary.state_of(history),
         sentences=summary.sentences(history),
@@ -89,7 +66,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         conclusions=conclusions(history),
         no_conclusion=no_conclusion(history),
         columns=tables.columns(history),
-        best=[row for row in rows if row.cells[0].text][:BEST],
+        best=[row for row in rows if row.cells[1].text][:BEST],
         rows=rows,
         drawn=[one for one in drawn if one.picture.name != "timeline"],
         timeline=drawn[-1],
@@ -99,16 +76,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         configuration=yaml.safe_dump(_plain(history.begin.config), sort_keys=False),
         dataset=yaml.safe_dump(_plain(history.begin.dataset_info), sort_keys=False),
         count=count,
-        plotly=get_plotlyjs(),
     )
-
-
-def _json(picture: Picture) -> str | None:
-    """Return a figure as JSON that may stand in a script element."""
-    if picture.figure is None:
-        return None
-    text: str = picture.figure.to_json(validate=False, engine="json")
-    return text.replace("<", "\\u003c")
 
 
 def _plain(value: object) -> object:

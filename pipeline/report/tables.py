@@ -1,5 +1,6 @@
-"""The report's tables: trials, search space and failures."""
+"""The report's tables: trials and search space."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pipeline.history import Attempt, History
 from pipeline.report.conclusions import BEST
 from pipeline.report.space import Hyperparameter, shown, space_of
-from pipeline.report.trials import distinct, epochs_of, score_of, scored, status_of, trials_of
+from pipeline.report.trials import distinct, epochs_of, score_of, scored, scoreless, status_of
 from pipeline.wording import duration
 
 
@@ -18,25 +19,26 @@ class Cell:
     Attributes:
         text: What is shown.
         key: What it is sorted by.
+        link: Where it leads to: an address, or a file beside the page; None if to nothing.
     """
 
     text: str
     key: float | str
+    link: str | None = None
+
+
+EMPTY = Cell("", "")
 
 
 @dataclass(frozen=True)
-class TrialRow:
-    """A trial in the leaderboard.
+class TableRow:
+    """A row of a table of trials or searches.
 
     Attributes:
-        trial: Its identifier.
-        link: Address of its MLflow run, None if it is not known.
-        status: How it stands.
-        cells: The other columns.
+        status: How the trial or search stands.
+        cells: The columns.
     """
 
-    trial: str
-    link: str | None
     status: str
     cells: tuple[Cell, ...]
 
@@ -61,12 +63,13 @@ class SpaceRow:
 
 
 def columns(history: History) -> list[str]:
-    """Return the titles of the leaderboard's columns behind the trial."""
-    told = ("rank", "status", history.begin.objective, "best epoch", "epochs", "time", "attempts")
-    return [*told, *_names(history)]
+    """Return the titles of the leaderboard's columns."""
+    objective = history.begin.objective
+    told = ("trial", "rank", "status", objective, "best epoch", "epochs", "time", "attempts")
+    return [*told, *searched(history)]
 
 
-def leaderboard(history: History, links: Mapping[str, str]) -> list[TrialRow]:
+def leaderboard(history: History, links: Mapping[str, str]) -> list[TableRow]:
     """Return every trial, best first; those without a score follow in the order they began.
 
     Args:
@@ -74,53 +77,59 @@ def leaderboard(history: History, links: Mapping[str, str]) -> list[TrialRow]:
         links: Addresses of MLflow runs, by trial.
 
     Returns:
-        A row a trial, with a cell for each of `columns`.
+        A row for each, with a cell for each of `columns`.
     """
     ranked = scored(history)
-    known = {attempt.begin.trial for attempt in ranked}
-    others = [attempt for attempt in trials_of(history) if attempt.begin.trial not in known]
-    names = _names(history)
+    names = searched(history)
     rows = []
-    for rank, attempt in enumerate([*ranked, *others], start=1):
-        told = _told(attempt, rank if rank <= len(ranked) else None, status_of(attempt, history))
-        cells = (*told, *(_value(attempt.hyperparameters.get(name, "")) for name in names))
-        trial = attempt.begin.trial
-        rows.append(TrialRow(trial, links.get(trial), status_of(attempt, history), cells))
+    for rank, attempt in enumerate([*ranked, *scoreless(history)], start=1):
+        status, trial = status_of(attempt, history), attempt.begin.trial
+        place = rank if rank <= len(ranked) else None
+        cells = (
+            Cell(trial, trial, links.get(trial)),
+            optional(place),
+            Cell(status.lower(), status),
+            *told(attempt),
+            *(value_of(attempt, name) for name in names),
+        )
+        rows.append(TableRow(status, cells))
     return rows
 
 
-def space_rows(history: History) -> list[SpaceRow]:
-    """Return what was searched and what the best trials have of it."""
-    best = distinct(scored(history), BEST)
-    return [_space_row(item, best) for item in space_of(history).values()]
-
-
-def _names(history: History) -> list[str]:
-    """Return the hyperparameters of the leaderboard; one that is fixed has a row in the space."""
-    return [name for name, item in space_of(history).items() if item.searched]
-
-
-def _told(attempt: Attempt, rank: int | None, status: str) -> tuple[Cell, ...]:
+def told(attempt: Attempt) -> tuple[Cell, ...]:
+    """Return an attempt's score, best epoch, epochs, time and number of attempts."""
     end = attempt.end
-    epoch = None if end is None else end.best_epoch
+    known = attempt.completed and math.isfinite(score_of(attempt))
     return (
-        _optional(rank, str(rank)),
-        Cell(status.lower(), status),
-        _optional(score_of(attempt), f"{score_of(attempt):.5g}") if rank else Cell("", ""),
-        _optional(epoch, str(epoch)),
+        Cell(f"{score_of(attempt):.5g}", score_of(attempt)) if known else EMPTY,
+        optional(None if end is None else end.best_epoch),
         Cell(str(epochs_of(attempt)), epochs_of(attempt)),
         Cell(duration(attempt.seconds), round(attempt.seconds, 3)),
         Cell(str(attempt.begin.attempt + 1), attempt.begin.attempt),
     )
 
 
-def _optional(value: float | None, text: str) -> Cell:
-    return Cell("", "") if value is None else Cell(text, value)
+def optional(value: int | None) -> Cell:
+    """Return a number, or nothing where there is none."""
+    return EMPTY if value is None else Cell(str(value), value)
 
 
-def _value(value: Any) -> Cell:
+def value_of(attempt: Attempt, name: str) -> Cell:
+    """Return what an attempt has of a hyperparameter; empty if it has none of that name."""
+    value = attempt.hyperparameters.get(name, "")
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell(shown(value), value if is_number else str(value))
+
+
+def searched(history: History) -> list[str]:
+    """Return the hyperparameters of the leaderboard; one that is fixed has a row in the space."""
+    return [name for name, item in space_of(history).items() if item.searched]
+
+
+def space_rows(history: History) -> list[SpaceRow]:
+    """Return what was searched and what the best trials have of it."""
+    best = distinct(scored(history), BEST)
+    return [_space_row(item, best) for item in space_of(history).values()]
 
 
 def _space_row(item: Hyperparameter, best: Sequence[Attempt]) -> SpaceRow:

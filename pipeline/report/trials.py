@@ -45,6 +45,12 @@ def scored(history: History) -> list[Attempt]:
     return dataclasses.replace(history, attempts=finite).ranked()
 
 
+def scoreless(history: History) -> list[Attempt]:
+    """Return the trials that `scored` leaves out, in the order they began."""
+    known = {attempt.begin.trial for attempt in scored(history)}
+    return [attempt for attempt in trials_of(history) if attempt.begin.trial not in known]
+
+
 def score_of(attempt: Attempt) -> float:
     """Return a completed trial's score."""
     assert attempt.end is not None

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +46,33 @@ def history_of_run(run_id: str, uri: str | None = None) -> History:
         ValueError: The address can never work, or the run is no search's; one sentence says why.
         ConnectionError: The store cannot be reached.
     """
-    client, run = _find(run_id, uri)
-    if JOURNAL not in {file.path for file in client.list_artifacts(run_id)}:
-        raise TrackingError(f"the run {run.info.run_name!r} ({run_id}) has no artifact {JOURNAL}")
+    client, run = find_run(run_id, uri)
+    return read_journal(client, run)
+
+
+def read_journal(client: MlflowClient, run: Run) -> History:
+    """Read a search from the copy of its journal on its run.
+
+    Raises:
+        ValueError: The run has none.
+    """
+    with downloaded(client, run, JOURNAL) as path:
+        return read(path.parent)
+
+
+@contextmanager
+def downloaded(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
+    """Download an artifact for a while.
+
+    Raises:
+        ValueError: The run does not have it.
+    """
+    run_id = run.info.run_id
+    if name not in {file.path for file in client.list_artifacts(run_id)}:
+        raise TrackingError(f"the run {run.info.run_name!r} ({run_id}) has no artifact {name}")
     with tempfile.TemporaryDirectory() as folder:
-        client.download_artifacts(run_id, JOURNAL, folder)
-        return read(Path(folder))
+        client.download_artifacts(run_id, name, folder)
+        yield Path(folder, name)
 
 
 def trial_runs(run_id: str, uri: str | None = None) -> dict[str, str]:
@@ -66,7 +89,7 @@ def trial_runs(run_id: str, uri: str | None = None) -> dict[str, str]:
         ValueError: As `history_of_run`.
         ConnectionError: As `history_of_run`.
     """
-    return {trial: run.info.run_id for trial, run in _trials(*_find(run_id, uri)).items()}
+    return {trial: run.info.run_id for trial, run in _trials(*find_run(run_id, uri)).items()}
 
 
 def trial_pages(run_id: str, uri: str | None = None) -> dict[str, str]:
@@ -83,7 +106,7 @@ def trial_pages(run_id: str, uri: str | None = None) -> dict[str, str]:
         ValueError: As `history_of_run`.
         ConnectionError: As `history_of_run`.
     """
-    client, search = _find(run_id, uri)
+    client, search = find_run(run_id, uri)
     experiment = search.info.experiment_id
     return {
         trial: run_page(client.tracking_uri, experiment, run.info.run_id)
@@ -107,7 +130,7 @@ def best_model_of_run(run_id: str, uri: str | None = None) -> Any:
     """
     import mlflow.keras  # imports Keras, which only this needs
 
-    client, run = _find(run_id, uri)
+    client, run = find_run(run_id, uri)
     logged = registry.find_model(client, run)
     if logged is None:
         raise TrackingError(
@@ -130,8 +153,44 @@ def _trials(client: MlflowClient, search: Run) -> dict[str, Run]:
     return {run.data.tags["pipeline.trial"]: run for run in attempts}
 
 
-def _find(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
-    """Look a search's run up; nothing is created on the way."""
+def kind_of_run(run_id: str, uri: str | None = None) -> str | None:
+    """Return what a run is of: `search`, `trial` or `comparison`; None if it is not ours.
+
+    Args:
+        run_id: Any run.
+        uri: As of `history_of_run`.
+
+    Raises:
+        ValueError: The address can never work, or it has no such run.
+        ConnectionError: The store cannot be reached.
+    """
+    kind: str | None = _look_up(run_id, uri)[1].data.tags.get("pipeline.kind")
+    return kind
+
+
+def find_run(run_id: str, uri: str | None, kind: str = "search") -> tuple[MlflowClient, Run]:
+    """Look up a run of a kind; nothing is created on the way.
+
+    Args:
+        run_id: The run.
+        uri: As of `history_of_run`.
+        kind: `search` or `comparison`.
+
+    Raises:
+        ValueError: As `kind_of_run`, or the run is of another kind.
+        ConnectionError: The store cannot be reached.
+    """
+    client, run = _look_up(run_id, uri)
+    found = run.data.tags.get("pipeline.kind")
+    if found != kind:
+        parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+        hint = f", whose search is the run {parent}" if found == "trial" else ""
+        what = f"a {found}" if found else "no run of this pipeline"
+        raise TrackingError(f"a {kind}'s run is needed; the run {run_id} is {what}{hint}")
+    return client, run
+
+
+def _look_up(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     check_uri(address)
     path = sqlite_path(address)
@@ -145,10 +204,4 @@ def _find(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
             raise TrackingError(f"{redact(address)} has no run {run_id!r}") from None
         reason = describe_error(address, error)
         raise ConnectionError(f"{redact(address)} cannot be read: {reason}") from None
-    kind = run.data.tags.get("pipeline.kind")
-    if kind != "search":
-        parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
-        hint = f", whose search is the run {parent}" if kind == "trial" else ""
-        what = f"a {kind}" if kind else "no run of this pipeline"
-        raise TrackingError(f"a search's run is needed; the run {run_id} is {what}{hint}")
     return client, run

@@ -87,10 +87,23 @@ class Store:
         Returns:
             The run; None if the sweep was not compared yet.
         """
-        condition = (
-            f"tags.`pipeline.kind` = 'comparison' and tags.`pipeline.sweep` = {_quoted(sweep)}"
+        return next(self._find_of_sweep("comparison", sweep), None)
+
+    def find_searches(self, sweep: str) -> Iterator[Run]:
+        """Find the runs of a sweep's searches.
+
+        Args:
+            sweep: The sweep's identifier.
+
+        Yields:
+            The runs, in no certain order.
+        """
+        return self._find_of_sweep("search", sweep)
+
+    def _find_of_sweep(self, kind: str, sweep: str) -> Iterator[Run]:
+        return self._search(
+            f"tags.`pipeline.kind` = '{kind}' and tags.`pipeline.sweep` = {_quoted(sweep)}"
         )
-        return next(self._search(condition), None)
 
     def _search(self, condition: str) -> Iterator[Run]:
         token = None

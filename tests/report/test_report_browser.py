@@ -55,10 +55,8 @@ def report(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["screen", "telephone"])
-def page(request, browser, report):
+def opened(browser, report, width, scheme, name):
     """The report from disk; nothing may go wrong, and nothing may be asked of a network."""
-    width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     context.set_offline(True)
     page = context.new_page()
@@ -70,9 +68,15 @@ def page(request, browser, report):
     assert wrong == [report.as_uri()]
     wrong.clear()
     yield page
-    save_picture(page, f"report-{width}")
+    save_picture(page, name)
     context.close()
     assert [told for told in wrong if not told.startswith(("data:", "blob:"))] == []
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["screen", "telephone"])
+def page(request, browser, report):
+    width, scheme = request.param
+    yield from opened(browser, report, width, scheme, f"report-{width}")
 
 
 def save_picture(page, name: str) -> None:

@@ -57,8 +57,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   }));
 }
 
-// MLflow shows the page in a frame that may not open another one.
+// MLflow shows the page in a frame that may open no other page, and has no files beside it.
 if (window.self !== window.top) {
+  for (const link of document.querySelectorAll("a[data-file]")) link.replaceWith(link.textContent);
   for (const link of document.querySelectorAll("a[data-run]")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
