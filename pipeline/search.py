@@ -22,7 +22,7 @@ from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
-from pipeline.progress import Progress
+from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
@@ -112,7 +112,8 @@ def _run_in(
     folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
-    progress = Progress(console, config.verbose)
+    interruption = Interruption(tells=not draws_live(console, config.verbose))
+    progress = Progress(console, config.verbose, interruption.requested)
     tracking = _make_tracking(config, folder.path)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
@@ -120,7 +121,6 @@ def _run_in(
     reporting = None
     if (seconds := config.report.every_seconds) is not None:
         callbacks.append(reporting := Reporting(folder.path, every_seconds=seconds))
-    interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     told = (progress.on_features, progress.on_features_refused)
     trainer = dataclasses.replace(
