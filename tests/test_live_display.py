@@ -81,7 +81,8 @@ def test_the_display_is_whole_and_leaves_nothing(shown, columns, environment):
     terminal = shown(columns, environment=environment)
     terminal.read_until(lambda text: "frozen  features of " in text)
     drawn = "#" if environment else "█"
-    text = terminal.read_until(lambda text: "0003  epoch 2/5" in text and drawn in text)
+    awaited = ("trial   0003", f"curve   {drawn}", "        0002  MemoryError")
+    text = terminal.read_until(lambda text: all(part in text for part in awaited))
     lines = text.splitlines()
     failures = [line for line in lines if "MemoryError" in line]
     assert [line[:14] for line in failures] == ["failed  0001  ", "        0002  "]
