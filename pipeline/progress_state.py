@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import median_low
 from typing import Any
 
 from pipeline.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
@@ -21,6 +21,7 @@ class Running:
         latest: Its newest epoch, None before the first one.
         epochs: How many it trained, executions included.
         curve: The objective's newest values in the present execution.
+        before: Seconds until its first epoch was trained.
         between_epochs: Seconds from the first epoch of each execution to its newest one.
     """
 
@@ -28,6 +29,7 @@ class Running:
     latest: EpochEnd | None = None
     epochs: int = 0
     curve: tuple[float, ...] = ()
+    before: float = 0.0
     between_epochs: float = 0.0
 
     def after(self, record: EpochEnd, objective: str) -> "Running":
@@ -36,8 +38,15 @@ class Running:
         curve = self.curve[1 - _LONGEST_CURVE :] if goes_on else ()
         if objective in record.logs:
             curve = (*curve, record.logs[objective])
-        seconds = record.time - self.latest.time if self.latest and goes_on else 0.0
-        return Running(self.begin, record, self.epochs + 1, curve, self.between_epochs + seconds)
+        step = record.time - self.latest.time if self.latest and goes_on else 0.0
+        return replace(
+            self,
+            latest=record,
+            epochs=self.epochs + 1,
+            curve=curve,
+            before=self.before if self.latest else record.time - self.begin.time,
+            between_epochs=self.between_epochs + step,
+        )
 
 
 @dataclass(frozen=True)
@@ -120,8 +129,8 @@ class State:
         """Return how much longer the search takes.
 
         A trial costs something by itself, and something an epoch: Hyperband's first trials have
-        few epochs, its last ones many. What a trial costs is the median, as the first one also
-        loads libraries and computes features.
+        few epochs, its last ones many. What a trial costs by itself is the median of at least two,
+        as the first one also loads libraries and computes features.
 
         Args:
             since: Seconds since the newest record.
@@ -141,12 +150,13 @@ class State:
     def _seconds_of_all(self) -> float | None:
         """Return the time of what the strategy has planned and is not done."""
         trials, epochs, step = self.search.total_trials, self.search.total_epochs, self._step()
-        if trials is None or epochs is None or (step is None and not self.pace.outside):
+        outside = self._outside()
+        if trials is None or epochs is None or (step is None and outside is None):
             return None
         begun = sum(running.epochs > 0 for running in self.running.values())
-        first_epochs = (trials - self.trials - begun) * self.search.executions_per_trial
-        by_trials = (trials - self.trials - begun) * self._outside()
-        return by_trials + (epochs - self.epochs - first_epochs) * (step or 0.0)
+        to_begin = trials - self.trials - begun
+        steps = epochs - self.epochs - to_begin * self.search.executions_per_trial
+        return to_begin * (outside or 0.0) + steps * (step or 0.0)
 
     def _seconds_of_running(self) -> float | None:
         step = self._step()
@@ -157,8 +167,14 @@ class State:
             for running in self.running.values()
         )
 
-    def _outside(self) -> float:
-        return median(self.pace.outside) if self.pace.outside else 0.0
+    def _outside(self) -> float | None:
+        """Return the seconds that a trial costs by itself; None if too few are known."""
+        if self._step() is None:  # trials have one epoch each
+            return median_low(self.pace.outside) if self.pace.outside else None
+        executions = self.search.executions_per_trial
+        begun = [running.before * executions for running in self.running.values() if running.epochs]
+        known = [*self.pace.outside, *begun]
+        return median_low(known) if len(known) > 1 else None
 
     def _step(self) -> float | None:
         """Return the seconds of an epoch that is not an execution's first; None if none was."""
