@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
-from pipeline.tracking import summary
+from pipeline.search_tables import write_tables
 from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import describe_error, redact, resolve
 
@@ -88,8 +88,8 @@ class Tracking(SearchCallback):
         self.start()
 
     def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
-        """Write trials.csv, which is there also without MLflow, and wake the thread."""
-        summary.write_trials(self._directory)
+        """Write the tables, which are there also without MLflow, and wake the thread."""
+        write_tables(self._directory)
         self._wake()
 
     def _hear(self, record: Record) -> None:  # noqa: ARG002
