@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
 
-_LONGEST_CURVE = 200
+_REMEMBERED = 200  # values of a curve, and trials
 _MOST_FAILURES = 3
 
 
@@ -35,7 +35,7 @@ class Running:
     def after(self, record: EpochEnd, objective: str) -> "Running":
         """Return it after one more epoch."""
         goes_on = self.latest is not None and self.latest.execution == record.execution
-        curve = self.curve[1 - _LONGEST_CURVE :] if goes_on else ()
+        curve = self.curve[1 - _REMEMBERED :] if goes_on else ()
         if objective in record.logs:
             curve = (*curve, record.logs[objective])
         step = record.time - self.latest.time if self.latest and goes_on else 0.0
@@ -197,11 +197,8 @@ def advance(state: State | None, record: Record) -> State:
         What is known now.
     """
     if isinstance(record, SearchBegin):
-        return (
-            State(record)
-            if state is None
-            else replace(state, search=record, running={}, ended=None)
-        )
+        before = State(record) if state is None else state
+        return replace(before, search=record, running={}, ended=None)
     if state is None:
         raise RuntimeError("on_search_begin must be the first hook that is called")
     match record:
@@ -247,7 +244,7 @@ def _pace(state: State, ended: Running, record: TrialEnd) -> Pace:
     outside = max(0.0, record.duration_seconds - ended.between_epochs)
     return replace(
         pace,
-        outside=(*pace.outside[1 - _LONGEST_CURVE :], outside),
+        outside=(*pace.outside[1 - _REMEMBERED :], outside),
         between_epochs=pace.between_epochs + ended.between_epochs,
         steps=pace.steps + steps,
     )

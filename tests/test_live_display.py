@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from processes import NO_REPORT
 from terminal import Terminal
 
 SEARCH = """
@@ -117,3 +118,20 @@ def test_a_second_ctrl_c_ends_it_at_once(shown):
     terminal.press("\x03")
     assert terminal.end() != 0
     check_whole(terminal)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_search(tmp_path):
+    search = ("-m", "pipeline", "training.epochs=1000", "callbacks={}", NO_REPORT)
+    terminal = Terminal(*search, directory=tmp_path)
+    try:
+        terminal.read_until(lambda text: "curve   █" in text)
+        terminal.press("\x03")
+        assert terminal.end() == 130
+    finally:
+        terminal.close()
+    check_whole(terminal)
+    told = " ".join(terminal.lines())
+    assert "search INTERRUPTED  0 trials completed" in told
+    assert told.endswith("error: interrupted; the same command continues this search")
+    assert "once more" not in told
