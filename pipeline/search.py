@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,11 @@ class SearchResult:
 
 
 def run_search(
-    config: Config, *, overrides: Sequence[str] = (), sweep: str | None = None
+    config: Config,
+    *,
+    overrides: Sequence[str] = (),
+    sweep: str | None = None,
+    on_folder: Callable[[Path], None] = lambda _folder: None,
 ) -> SearchResult:
     """Run one search, or continue it.
 
@@ -60,6 +64,7 @@ def run_search(
             command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
+        on_folder: Told of the search's folder before it begins, however it ends.
 
     Returns:
         The finished search.
@@ -81,6 +86,7 @@ def run_search(
         return ended
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
+        on_folder(folder.path)
         try:
             if folder.only_undelivered:
                 result, delivery = _deliver_rest(config, folder.path, console)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
@@ -63,7 +63,8 @@ class Tracking(SearchCallback):
         position = Position(shown, experiment, registered_model)
         known = Position.read(directory)
         if known is not None and (known.uri, known.experiment) == (shown, experiment):
-            position = Position(shown, experiment, registered_model, known.offset)
+            # Which version it is turns out when the model is delivered, or found to be there.
+            position = replace(known, registered_model=registered_model, version=None)
         position.write(directory)
         self._directory = directory
         self._courier = Courier(directory, self._uri, position, progressed=self._progressed)
