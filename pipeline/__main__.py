@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from omegaconf import DictConfig
 
 from pipeline.composition import COMPOSITION_ERRORS, conf_dir, explain, register_schema, typed
 from pipeline.config import Config, ConfigError, Resume
+from pipeline.json_summary import reserved_stdout, summarise
 from pipeline.quiet import quieten, without_startup_noise
 from pipeline.sweeps import Continuation, identifier
 
@@ -46,9 +48,28 @@ def main() -> int:
     Returns:
         The exit code: 0, or that of the first search that did not complete.
     """
+    if "--json" not in sys.argv[1:]:
+        return _run(lambda _outcome: None)
+    sys.argv.remove("--json")
+    with reserved_stdout() as write:
+
+        def tell(outcome: Outcome) -> None:
+            write(summarise(outcome.exit_code, outcome.message, outcome.directory).line())
+
+        return _run(tell)
+
+
+def _run(tell: Callable[[Outcome], None]) -> int:
+    """Run the command line without `--json`.
+
+    Args:
+        tell: Told how each search ended, or why there was none.
+    """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     if (wrong := _sort_arguments()) is not None:
-        _complain(f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists")
+        sentence = f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists"
+        _complain(sentence)
+        tell(Outcome(WRONG_CONFIGURATION, sentence))
         return WRONG_CONFIGURATION
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     quieten()
@@ -63,6 +84,7 @@ def main() -> int:
         nonlocal composing
         composing = False
         outcomes.append(_search(config, full_error))
+        tell(outcomes[-1])
         return outcomes[-1]
 
     try:
@@ -71,19 +93,42 @@ def main() -> int:
         if not composing:
             raise
         Continuation.withdraw()
-        _complain(explain(error, _overrides(), _config_dir()), error if full_error else None)
+        sentence = explain(error, _overrides(), _config_dir())
+        _complain(sentence, error if full_error else None)
+        tell(Outcome(WRONG_CONFIGURATION, sentence))
         return WRONG_CONFIGURATION
     except KeyboardInterrupt as interruption:
-        _complain(f"interrupted; {_what_next(interruption)}")
+        sentence = f"interrupted; {_what_next(interruption)}"
+        _complain(sentence)
+        directory = interruption.directory if isinstance(interruption, _Interrupted) else None
+        tell(Outcome(INTERRUPTED, sentence, directory))
         return INTERRUPTED
+    except SystemExit as stop:  # of Hydra for --help, of a callback that has said why
+        if stop.code:
+            code = stop.code if isinstance(stop.code, int) else FAILED
+            tell(Outcome(code, str(stop.__cause__)))
+        raise
     finally:
         Continuation.release()
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), COMPLETED)
 
 
+class _Interrupted(KeyboardInterrupt):
+    """A search was interrupted that has a folder."""
+
+    def __init__(self, message: str, directory: Path) -> None:
+        super().__init__(message)
+        self.directory = directory
+
+
 def _search(composed: DictConfig, full_error: bool) -> Outcome:
     """Run one search and turn what it raises into an outcome, one sentence long."""
     directory: Path | None = None
+
+    def note(folder: Path) -> None:
+        nonlocal directory
+        directory = folder
+
     try:
         config = typed(composed)
         with without_startup_noise():
@@ -99,8 +144,8 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         if config.resume is Resume.must:  # the sweep is there; its later searches are not
             config.resume = Resume.auto
     try:
-        result = run_search(config, overrides=list(hydra_config.overrides.task), sweep=sweep)
-        directory = result.directory
+        overrides = list(hydra_config.overrides.task)
+        result = run_search(config, overrides=overrides, sweep=sweep, on_folder=note)
     except ConfigError as error:
         return _wrong(error, config=config, full_error=full_error)
     except SearchError as error:
@@ -108,8 +153,12 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         return Outcome(FAILED, str(error), error.directory)
     except Exception as error:  # ours: told in full, and the sweep's other searches go on
         _complain(f"unexpected {type(error).__name__}: {error}", error)
-        return Outcome(FAILED, f"{type(error).__name__}: {error}")
-    return Outcome(COMPLETED, None, directory)
+        return Outcome(FAILED, f"{type(error).__name__}: {error}", directory)
+    except KeyboardInterrupt as interruption:
+        if directory is None:
+            raise
+        raise _Interrupted(str(interruption), directory) from interruption
+    return Outcome(COMPLETED, None, result.directory)
 
 
 def _what_next(interruption: KeyboardInterrupt) -> str:

@@ -69,3 +69,17 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_all(file: int, content: bytes) -> None:
+    """Write all of it: the system may take less at a time, if the disk is nearly full.
+
+    Args:
+        file: A file descriptor.
+        content: What to write.
+
+    Raises:
+        OSError: It cannot be written; a part of it may be.
+    """
+    while content:
+        content = content[os.write(file, content) :]

@@ -18,7 +18,7 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.encoding import decode, encode
-from pipeline.files import StorageError, sync_folder
+from pipeline.files import StorageError, sync_folder, write_all
 
 __all__ = [
     "FILE_NAME",
@@ -93,7 +93,7 @@ class Journal(SearchCallback):
     def _append(self, record: Record, *, durable: bool) -> None:
         line = encode(record).encode() + b"\n"
         try:
-            _write_all(self._file, line)
+            write_all(self._file, line)
             if durable:
                 os.fsync(self._file)
         except OSError as error:
@@ -230,12 +230,6 @@ def _score(attempt: Attempt) -> float:
     assert attempt.end is not None
     assert attempt.end.score is not None
     return attempt.end.score
-
-
-def _write_all(file: int, content: bytes) -> None:
-    """Write all of it: the system may take less at a time, if the disk is nearly full."""
-    while content:
-        content = content[os.write(file, content) :]
 
 
 def _drop_torn_line(path: Path) -> int:

@@ -14,6 +14,10 @@ _TOLD = b"\ninterrupted: the search ends after this epoch; once more, and it end
 class Interruption:
     """Whether somebody has asked the search to stop.
 
+    Args:
+        tells: Whether to say on a terminal that the first signal has come. A live display must do
+            so itself: what is written into it tears it.
+
     Example:
         >>> interruption = Interruption()
         >>> with interruption.awaited():
@@ -21,7 +25,8 @@ class Interruption:
         ...         train_an_epoch()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
+        self._tells = tells
         self._requested = False
 
     def requested(self) -> bool:
@@ -55,5 +60,5 @@ class Interruption:
         if self._requested:
             raise KeyboardInterrupt
         self._requested = True
-        if os.isatty(2):
+        if self._tells and os.isatty(2):
             os.write(2, _TOLD)  # a handler may not use a stream that is being written to

@@ -15,6 +15,7 @@ from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import History, read
 from pipeline.quiet import quieten, without_startup_noise
 from pipeline.run_pages import read_pages
+from pipeline.search_tables import epoch_rows, trials_csv
 
 if TYPE_CHECKING:  # a second or two each
     import pandas as pd
@@ -45,23 +46,15 @@ class Search:
         """Every attempt at every trial, in the order they began: the columns of trials.csv."""
         import pandas as pd
 
-        from pipeline.tracking.summary import trials_csv
-
         return pd.read_csv(io.StringIO(trials_csv(self.history)), dtype={"trial": str})
 
     @cached_property
     def epochs(self) -> "pd.DataFrame":
-        """Every epoch of every execution of every attempt, with its metrics."""
+        """Every epoch of every execution of every attempt: the columns of epochs.csv."""
         import pandas as pd
 
-        rows = [
-            [epoch.trial, epoch.attempt, epoch.execution, epoch.epoch]
-            for attempt in self.history.attempts
-            for epoch in attempt.epochs
-        ]
-        logs = [epoch.logs for attempt in self.history.attempts for epoch in attempt.epochs]
-        where = pd.DataFrame(rows, columns=["trial", "attempt", "execution", "epoch"])
-        return where.join(pd.DataFrame(logs))
+        columns, rows = epoch_rows(self.history)
+        return pd.DataFrame(rows, columns=columns)
 
     @cached_property
     def figures(self) -> "Mapping[str, go.Figure]":

@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.leaderboard import LeaderboardRow, leaderboard
-from pipeline.progress import Progress
+from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
@@ -51,7 +51,11 @@ class SearchResult:
 
 
 def run_search(
-    config: Config, *, overrides: Sequence[str] = (), sweep: str | None = None
+    config: Config,
+    *,
+    overrides: Sequence[str] = (),
+    sweep: str | None = None,
+    on_folder: Callable[[Path], None] = lambda _folder: None,
 ) -> SearchResult:
     """Run one search, or continue it.
 
@@ -60,6 +64,7 @@ def run_search(
             command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
+        on_folder: Told of the search's folder before it begins, however it ends.
 
     Returns:
         The finished search.
@@ -81,6 +86,7 @@ def run_search(
         return ended
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
+        on_folder(folder.path)
         try:
             if folder.only_undelivered:
                 result, delivery = _deliver_rest(config, folder.path, console)
@@ -112,7 +118,8 @@ def _run_in(
     folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
-    progress = Progress(console, config.verbose)
+    interruption = Interruption(tells=not draws_live(console, config.verbose))
+    progress = Progress(console, config.verbose, interruption.requested)
     tracking = _make_tracking(config, folder.path)
     write_config(folder.path, begin.config, begin.overrides)
     journal = Journal(folder.path)
@@ -120,7 +127,6 @@ def _run_in(
     reporting = None
     if (seconds := config.report.every_seconds) is not None:
         callbacks.append(reporting := Reporting(folder.path, every_seconds=seconds))
-    interruption = Interruption()
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     told = (progress.on_features, progress.on_features_refused)
     trainer = dataclasses.replace(

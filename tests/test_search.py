@@ -365,7 +365,7 @@ def check_parent(shown, shared, overrides) -> None:
     assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
 
     names = CLASSIFICATION if dataset.task == "classification" else REGRESSION
-    files = ["config.yaml", *(f"evaluation/{name}" for name in names)]
+    files = ["config.yaml", "epochs.csv", *(f"evaluation/{name}" for name in names)]
     files += ["journal.jsonl", "overrides.yaml", "trials.csv"]
     assert artifacts(shown.uri, shown.id) == files
     assert yaml.safe_load(shown.text("overrides.yaml")) == overrides
@@ -373,6 +373,8 @@ def check_parent(shown, shared, overrides) -> None:
     assert config["choices"] == {key: shared[key] for key in ("dataset", "model", "strategy")}
     table = pd.read_csv(shown.client.download_artifacts(shown.id, "trials.csv"))
     assert table["score"].tolist() == scores
+    table = pd.read_csv(shown.client.download_artifacts(shown.id, "epochs.csv"))
+    assert len(table) == sum(len(shown.curves(run)["loss"]) for run in children)
 
     best = min(children, key=lambda run: run.data.metrics["score"])
     text = description(parent)

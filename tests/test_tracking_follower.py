@@ -88,6 +88,7 @@ def test_another_process_continues(store, folder):
     story = Story().begin().trial()
     search.tell(story)
     assert search.close().undelivered == 0
+    assert not (folder / "epochs.csv").exists()  # it is written when a search ends, not before
     again = Search(folder, store)
     again.tell(story.begin().trial("0001").end())
     assert again.close().undelivered == 0
@@ -106,6 +107,7 @@ def test_a_server_that_is_away(folder, store):
     assert "secret" not in delivery.error
     assert all(b"secret" not in path.read_bytes() for path in folder.iterdir())
     assert (folder / "trials.csv").exists()
+    assert (folder / "epochs.csv").exists()
 
     later = Search(folder, store)  # another address, another day
     later.tell(Story().begin().end(Status.INTERRUPTED))

@@ -310,7 +310,8 @@ def test_files(store, folder):
     (folder / "config.yaml").write_text("seed: 0\n")
     deliver(folder, store)
     parent = runs(store)["digits-mlp-random"]
-    assert artifacts(store, parent.info.run_id) == ["config.yaml", "journal.jsonl", "trials.csv"]
+    files = ["config.yaml", "epochs.csv", "journal.jsonl", "trials.csv"]
+    assert artifacts(store, parent.info.run_id) == files
     with (folder / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows] == ["COMPLETED", "COMPLETED", "FAILED", "INTERRUPTED"]

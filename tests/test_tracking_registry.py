@@ -77,7 +77,8 @@ def test_the_model_is_logged_and_registered(store, evaluated, model_file):
     parent = runs(store)["digits-mlp-random"]
     shown = points(store, parent)
     assert (shown["test_loss"][0][2], shown["test_accuracy"][0][2]) == (0.25, 0.75)
-    files = ["evaluation/input_example.npz", "evaluation/report.txt", "journal.jsonl", "trials.csv"]
+    files = ["epochs.csv", "evaluation/input_example.npz", "evaluation/report.txt"]
+    files += ["journal.jsonl", "trials.csv"]
     assert artifacts(store, parent.info.run_id) == files
     assert "| Test result | accuracy 0.75, loss 0.25" in description(parent)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.callbacks import EvaluationEnd, Record, SearchBegin
 from pipeline.files import replacing
@@ -30,12 +31,18 @@ class Position:
         experiment: The experiment's name.
         registered_model: What the best model is registered as; None registers nothing.
         offset: Bytes of the journal that MLflow has.
+        experiment_id: The experiment's identifier; None until it was reached.
+        run_id: The search's own run; None until it was created.
+        version: The best model's version in the registry; None until it was registered.
     """
 
     uri: str
     experiment: str
     registered_model: str | None
     offset: int = 0
+    experiment_id: str | None = None
+    run_id: str | None = None
+    version: str | None = None
 
     @classmethod
     def read(cls, directory: Path) -> "Position | None":
@@ -71,7 +78,8 @@ class Position:
 
     def _check(self) -> None:
         """Raise a TypeError if a field is not what it must be."""
-        texts = (self.uri, self.experiment, self.registered_model or "")
+        names = (self.registered_model, self.experiment_id, self.run_id, self.version)
+        texts = (self.uri, self.experiment, *(name or "" for name in names))
         if not all(isinstance(text, str) for text in texts) or type(self.offset) is not int:
             raise TypeError("it has values of other types than it was written with")
 
@@ -194,7 +202,11 @@ class Courier:
             if complete:
                 self._deliver_model(connection)
             if records:
-                self._advance(records[-1][0])
+                self._update(
+                    offset=records[-1][0],
+                    experiment_id=connection.store.experiment,
+                    run_id=connection.projection.search_run,
+                )
                 self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
         connection.projection.log_report(at_once=self._ended)
 
@@ -226,7 +238,7 @@ class Courier:
         runs = self._delivered(begin)
         wrong = known.doubled or (known.running and runs.search.status is not None)
         if self._position.offset and (wrong or None not in known.identifiers):
-            self._advance(0)
+            self._update(offset=0, run_id=None, version=None)
             runs = SearchRuns(begin)
         if self._remember:
             write_runs(self._directory, self._trial_runs(store, known.identifiers))
@@ -273,9 +285,11 @@ class Courier:
         run = connection.projection.search_run
         logged = registry.log_model(client, run, self._directory, runs.begin, evaluation)
         if self._position.registered_model is not None:
-            self.registered = registry.register(
+            registered = registry.register(
                 client, self._position.registered_model, logged, runs.begin, evaluation
             )
+            self.registered = registered.sentence
+            self._update(version=registered.version)
         connection.model_of = evaluation
         self._progressed(0.0)
 
@@ -283,7 +297,8 @@ class Courier:
         self.steps += 1
         self._tell_progress(seconds)
 
-    def _advance(self, offset: int) -> None:
-        self._position = replace(self._position, offset=offset)
-        if self._remember:
+    def _update(self, **changes: Any) -> None:
+        """Change the position, here and in the folder."""
+        before, self._position = self._position, replace(self._position, **changes)
+        if self._remember and self._position != before:
             self._position.write(self._directory)

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
-from pipeline.tracking import summary
+from pipeline.search_tables import write_tables
 from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import describe_error, redact, resolve
 
@@ -63,7 +63,8 @@ class Tracking(SearchCallback):
         position = Position(shown, experiment, registered_model)
         known = Position.read(directory)
         if known is not None and (known.uri, known.experiment) == (shown, experiment):
-            position = Position(shown, experiment, registered_model, known.offset)
+            # Which version it is turns out when the model is delivered, or found to be there.
+            position = replace(known, registered_model=registered_model, version=None)
         position.write(directory)
         self._directory = directory
         self._courier = Courier(directory, self._uri, position, progressed=self._progressed)
@@ -88,8 +89,8 @@ class Tracking(SearchCallback):
         self.start()
 
     def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
-        """Write trials.csv, which is there also without MLflow, and wake the thread."""
-        summary.write_trials(self._directory)
+        """Write the tables, which are there also without MLflow, and wake the thread."""
+        write_tables(self._directory)
         self._wake()
 
     def _hear(self, record: Record) -> None:  # noqa: ARG002

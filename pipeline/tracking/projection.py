@@ -12,6 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from pipeline.callbacks import SearchBegin, Status
 from pipeline.files import REPORT_FILE
 from pipeline.history import FILE_NAME as JOURNAL
+from pipeline.search_tables import write_tables
 from pipeline.tracking import summary
 from pipeline.tracking.runs import Key, Run, SearchRuns
 from pipeline.tracking.store import Store
@@ -79,7 +80,7 @@ class Projection:
         if runs.opened:
             self._log_dataset(runs.begin)
         if runs.ended:
-            summary.write_trials(self._directory)
+            write_tables(self._directory)
         self._log_files(runs.files)
         self._log_journal()
         runs.settle()
@@ -173,8 +174,9 @@ class Projection:
     def _log_files(self, files: list[tuple[str, str | None]]) -> None:
         for path, folder in dict.fromkeys(files):
             # A later process may deliver what people have tidied up meanwhile.
-            if (self._directory / path).exists():
-                self._client.log_artifact(self.search_run, str(self._directory / path), folder)
+            if (file := self._directory / path).exists():
+                self._progressed(file.stat().st_size / _SLOWEST_UPLOAD)
+                self._client.log_artifact(self.search_run, str(file), folder)
                 self._progressed(0.0)
 
 

@@ -48,6 +48,19 @@ class Tested:
         }
 
 
+@dataclass(frozen=True)
+class Registered:
+    """A model in the registry.
+
+    Attributes:
+        version: Its version.
+        sentence: What happened to it and to the alias.
+    """
+
+    version: str
+    sentence: str
+
+
 def tested(begin: SearchBegin, evaluation: EvaluationEnd) -> Tested:
     """Return how well the best model of a search did.
 
@@ -147,7 +160,7 @@ def register(
     logged: LoggedModel,
     begin: SearchBegin,
     evaluation: EvaluationEnd,
-) -> str:
+) -> Registered:
     """Register a logged model, unless it is already, and let the alias point to the better one.
 
     Args:
@@ -158,18 +171,18 @@ def register(
         evaluation: The model's test.
 
     Returns:
-        A sentence on what happened.
+        Its version, and what happened.
     """
     version = _find_version(client, name, logged) or _create_version(
         client, name, logged, begin, evaluation
     )
     _link(client, logged, version)
     if _DECISION in version.tags:  # what happened to the alias later is not undone
-        return version.tags[_DECISION]
+        return Registered(str(version.version), version.tags[_DECISION])
     decision = _decide(client, name, version, tested(begin, evaluation))
     sentence = f"registered {name} version {version.version}; {decision}"
     client.set_model_version_tag(name, version.version, _DECISION, sentence)
-    return sentence
+    return Registered(str(version.version), sentence)
 
 
 def _find_version(client: MlflowClient, name: str, logged: LoggedModel) -> ModelVersion | None:

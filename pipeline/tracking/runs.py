@@ -19,6 +19,7 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.history import History, fold
+from pipeline.search_tables import EPOCHS_FILE, TRIALS_FILE
 from pipeline.tracking.curves import Curves
 
 Key = tuple[str, int] | None
@@ -133,7 +134,7 @@ class SearchRuns:
             case SearchEnd():
                 self._close_trials()
                 self.search.finish(record.status, record.time)
-                self.files.append(("trials.csv", None))
+                self.files += [(TRIALS_FILE, None), (EPOCHS_FILE, None)]
                 self.ended = True
             case EvaluationEnd():
                 self._evaluate(record)

@@ -1,19 +1,13 @@
-"""A search in words and in a table: its description in MLflow, and trials.csv."""
+"""A search in words: its description in MLflow."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.callbacks import EvaluationEnd, Status
-from pipeline.files import replacing
-from pipeline.history import Attempt, History, read
+from pipeline.history import Attempt, History
 
-TRIALS_FILE = "trials.csv"
 _TOP = 5
 _SPACE = "\u00a0\u00a0"
-_COLUMNS = ("trial", "attempt", "status", "score", "best_epoch", "epochs_trained")
 
 
 def describe(history: History) -> str:
@@ -48,43 +42,6 @@ def describe(history: History) -> str:
         parts += ["### Best hyperparameters", _hyperparameters(ranked[0])]
         parts += ["### Best trials", _leaderboard(ranked[:_TOP])]
     return "\n\n".join(parts) + "\n"
-
-
-def write_trials(directory: Path) -> None:
-    """Write a search's attempts into `trials.csv`, one a row, in the order they began.
-
-    Args:
-        directory: The search's folder, with its journal.
-    """
-    with replacing(directory / TRIALS_FILE) as file:
-        file.write(trials_csv(read(directory)).encode())
-
-
-def trials_csv(history: History) -> str:
-    """Return a search's attempts as a table, one a row, in the order they began."""
-    names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([*_COLUMNS, "duration_seconds", *names])
-    for attempt in history.attempts:
-        values = attempt.hyperparameters
-        writer.writerow([*_row(attempt), *(values.get(name, "") for name in names)])
-    return text.getvalue()
-
-
-def _row(attempt: Attempt) -> list[Any]:
-    begin, end = attempt.begin, attempt.end
-    if end is None:  # its process died
-        return [begin.trial, begin.attempt, Status.INTERRUPTED, "", "", len(attempt.epochs), ""]
-    return [
-        begin.trial,
-        begin.attempt,
-        end.status,
-        end.score,
-        end.best_epoch,
-        end.epochs_trained,
-        end.duration_seconds,
-    ]
 
 
 def _sentence(history: History) -> str:

@@ -1,0 +1,98 @@
+"""trials.csv and epochs.csv: what a search tried, as tables for other programs."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.callbacks import Status
+from pipeline.files import replacing
+from pipeline.history import Attempt, History, read
+
+TRIALS_FILE = "trials.csv"
+EPOCHS_FILE = "epochs.csv"
+_TRIALS = ("trial", "attempt", "status", "score", "best_epoch", "epochs_trained")
+_EPOCHS = ("trial", "attempt", "execution", "epoch")
+
+
+def write_tables(directory: Path) -> None:
+    """Write `trials.csv` and `epochs.csv` from the journal.
+
+    Args:
+        directory: The search's folder, with its journal.
+    """
+    history = read(directory)
+    for name, text in (
+        (TRIALS_FILE, trials_csv(history)),
+        (EPOCHS_FILE, _csv(*epoch_rows(history))),
+    ):
+        with replacing(directory / name) as file:
+            file.write(text.encode())
+
+
+def trials_csv(history: History) -> str:
+    """Return a search's attempts as a table, one a row, in the order they began.
+
+    The columns are `trial`, `attempt` (from 0), `status` (`COMPLETED`, `FAILED` or `INTERRUPTED`),
+    `score`, `best_epoch` (from 0), `epochs_trained` (executions included), `duration_seconds`, and
+    the hyperparameters by their names. What a trial does not have is empty.
+
+    Args:
+        history: The search.
+
+    Returns:
+        The table, with a header.
+    """
+    names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
+    rows = (
+        [*_trial_row(attempt), *(attempt.hyperparameters.get(name) for name in names)]
+        for attempt in history.attempts
+    )
+    return _csv([*_TRIALS, "duration_seconds", *names], rows)
+
+
+def epoch_rows(history: History) -> tuple[list[str], list[list[Any]]]:
+    """Return every epoch of a search, one a row, in the order the trials began.
+
+    The columns are `trial`, `attempt` and `execution` (from 0), `epoch` (absolute, from 0: a trial
+    that Hyperband promoted starts where the one before it ended), and the metrics by the names that
+    Keras gives them, in the order they first appeared.
+
+    Args:
+        history: The search.
+
+    Returns:
+        The columns, and the rows; what an epoch did not report is None.
+    """
+    epochs = [epoch for attempt in history.attempts for epoch in attempt.epochs]
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch.logs))
+    rows = [
+        [e.trial, e.attempt, e.execution, e.epoch, *(e.logs.get(name) for name in names)]
+        for e in epochs
+    ]
+    return [*_EPOCHS, *names], rows
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _trial_row(attempt: Attempt) -> list[Any]:
+    begin, end = attempt.begin, attempt.end
+    if end is None:  # its process died
+        known = len(attempt.epochs)
+        return [begin.trial, begin.attempt, Status.INTERRUPTED, None, None, known, None]
+    return [
+        begin.trial,
+        begin.attempt,
+        end.status,
+        end.score,
+        end.best_epoch,
+        end.epochs_trained,
+        end.duration_seconds,
+    ]

@@ -1,0 +1,137 @@
+"""The live display in a terminal, line by line and at every moment."""
+
+from pathlib import Path
+
+import pytest
+from processes import NO_REPORT
+from terminal import Terminal
+
+SEARCH = """
+import time
+from dataclasses import replace
+from rich.console import Console
+from pipeline.callbacks import Status
+from pipeline.interruption import Interruption
+from pipeline.progress import Progress
+from test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
+
+pause, epochs = {pause}, {epochs}
+interruption = Interruption(tells=False)
+progress = Progress(Console(), 1, interruption.requested)
+with interruption.awaited():
+    try:
+        tell(progress, replace(SEARCH, total_trials=4, total_epochs=4 * epochs))
+        for done in range(0, 201, 50):
+            progress.on_features(done, 200)
+            time.sleep(pause)
+        for trial in ("0000", "0001", "0002", "0003"):
+            tell(progress, trial_begin(trial, epochs=epochs, time=time.time()))
+            if trial in ("0001", "0002"):
+                tell(progress, failed(trial, message="MemoryError: " + 90 * "x"))
+                continue
+            for epoch in range(epochs):
+                time.sleep(pause)
+                logs = {{"val_loss": 1 / (epoch + 1), "accuracy": 0.5, "val_accuracy": 0.5}}
+                tell(progress, epoch_end(trial, epoch, time=time.time(), **logs))
+                if interruption.requested():
+                    raise KeyboardInterrupt
+            tell(progress, trial_end(trial, 0.1))
+        tell(progress, END)
+    except KeyboardInterrupt:
+        tell(progress, replace(END, status=Status.INTERRUPTED, message="interrupted"))
+        raise
+    finally:
+        progress.close()
+"""
+LABELS = ("best  ", "trial  ", "curve  ", "frozen  ", "failed  0", "ends  ")
+ASCII = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Starts a search that trains nothing in a terminal."""
+    tests, terminals = Path(__file__).parent, []
+
+    def show(columns, *, pause=0.1, epochs=5, environment=None):
+        program = f"import sys; sys.path.insert(0, {str(tests)!r})\n"
+        program += SEARCH.format(pause=pause, epochs=epochs)
+        how = {"columns": columns, "directory": tmp_path, "environment": environment}
+        terminals.append(Terminal("-c", program, **how))
+        return terminals[-1]
+
+    yield show
+    for terminal in terminals:
+        terminal.close()
+
+
+def check_whole(terminal):
+    """Nothing of the display was left behind or torn at any moment, and nothing is left at last."""
+    for look in terminal.looks:
+        for label in LABELS:
+            assert sum(line.startswith(label) for line in look) <= 1, "\n".join(look)
+    last = terminal.lines()
+    assert not any(line.startswith(LABELS) or line.endswith(" left") for line in last), last
+    assert terminal.screen.cursor.x == 0
+    assert not terminal.screen.cursor.hidden
+
+
+@pytest.mark.parametrize(
+    ("columns", "environment"), [(80, {}), (40, {}), (80, ASCII)], ids=["80", "40", "ascii"]
+)
+def test_the_display_is_whole_and_leaves_nothing(shown, columns, environment):
+    terminal = shown(columns, environment=environment)
+    terminal.read_until(lambda text: "frozen  features of " in text)
+    drawn = "#" if environment else "█"
+    awaited = ("trial   0003", f"curve   {drawn}", "        0002  MemoryError")
+    text = terminal.read_until(lambda text: all(part in text for part in awaited))
+    lines = text.splitlines()
+    failures = [line for line in lines if "MemoryError" in line]
+    assert [line[:14] for line in failures] == ["failed  0001  ", "        0002  "]
+    cut = "..." if environment else "…"
+    assert all(len(line) == columns - 4 and line.endswith(cut) for line in failures)
+    assert "best    val_loss 0.1" in text
+    assert terminal.end() == 0
+    check_whole(terminal)
+    # What failed stays, with all that is known of it.
+    told = " ".join(terminal.lines())
+    assert "trial 0001  FAILED" in told
+    assert "search COMPLETED  2 trials completed, 2 failed" in told
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_ctrl_c_leaves_a_clean_terminal(shown, columns):
+    terminal = shown(columns, pause=0.35)
+    terminal.read_until(lambda text: "curve   █" in text)
+    terminal.press("\x03")
+    terminal.read_until(lambda text: "ends    after this epoch" in text)
+    assert terminal.end() != 0
+    check_whole(terminal)
+    assert "search INTERRUPTED" in " ".join(terminal.lines())
+    assert not any("^C" in line for line in terminal.lines())
+
+
+def test_a_second_ctrl_c_ends_it_at_once(shown):
+    terminal = shown(80, pause=60.0, epochs=1)
+    terminal.read_until(lambda text: "frozen" in text)
+    terminal.press("\x03")
+    terminal.read_until(lambda text: "ends    after this epoch" in text)
+    terminal.press("\x03")
+    assert terminal.end() != 0
+    check_whole(terminal)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_search(tmp_path):
+    search = ("-m", "pipeline", "training.epochs=1000", "callbacks={}", NO_REPORT)
+    terminal = Terminal(*search, directory=tmp_path)
+    try:
+        terminal.read_until(lambda text: "curve   █" in text)
+        terminal.press("\x03")
+        assert terminal.end() == 130
+    finally:
+        terminal.close()
+    check_whole(terminal)
+    told = " ".join(terminal.lines())
+    assert "search INTERRUPTED  0 trials completed" in told
+    assert told.endswith("error: interrupted; the same command continues this search")
+    assert "once more" not in told
