@@ -1,7 +1,6 @@
 """One search, from its configuration to its result: the page that wires everything."""
 
 import dataclasses
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,20 +13,20 @@ from rich.console import Console
 
 from pipeline import components, continuation, evaluation
 from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
+from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.files import REPORT_FILE, DamagedFileError, is_storage_failure
+from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.garbage import GarbageCollection
 from pipeline.history import Attempt, History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
-from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, find_ended, open_folder, write_config
-from pipeline.tracking import Delivery, Tracking, check_uri, redact, viewing
+from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
@@ -90,7 +89,9 @@ def run_search(
         try:
             if folder.only_undelivered:
                 result, delivery = _deliver_rest(config, folder.path, console)
-                _tell_result(console, result, config.tracking.uri, delivery)
+                tell_result(
+                    console, result.directory, result.history, config.tracking.uri, delivery
+                )
                 return result
             return _run_in(folder, config, parts, begin, console)
         except KeyboardInterrupt as error:
@@ -156,11 +157,11 @@ def _run_in(
         progress.close()
         journal.close()
         if reporting is not None:
-            _tell_missing_report(console, folder.path, reporting.close())
+            tell_missing_report(console, folder.path, reporting.close())
         delivery = tracking.close()
-        _tell_undelivered(console, folder.path, delivery)
+        tell_undelivered(console, folder.path, delivery)
     result = SearchResult(folder.path, read(folder.path), folder.path / evaluated.model)
-    _tell_result(console, result, config.tracking.uri, delivery)
+    tell_result(console, result.directory, result.history, config.tracking.uri, delivery)
     return result
 
 
@@ -171,7 +172,7 @@ def _deliver_rest(
     tracking = _make_tracking(config, directory)
     tracking.start()
     delivery = tracking.close()
-    _tell_undelivered(console, directory, delivery)
+    tell_undelivered(console, directory, delivery)
     history = read(directory)
     if history.evaluation is None:
         assert history.end is not None
@@ -320,56 +321,3 @@ def _best_epochs(attempt: Attempt) -> int:
     assert attempt.end is not None
     best_epoch = attempt.end.best_epoch
     return attempt.begin.epochs if best_epoch is None else best_epoch + 1
-
-
-def _tell_missing_report(console: Console, directory: Path, reason: str | None) -> None:
-    if reason is not None:
-        console.print(
-            f"The report could not be made ({reason}); make it again with: python -m "
-            f"pipeline.report {shlex.quote(str(directory))}",
-            soft_wrap=True,
-            markup=False,
-        )
-
-
-def _tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
-    if delivery.undelivered:
-        if console.quiet:  # it is the one thing that is still to be done
-            console = Console(stderr=True, highlight=False)
-        console.print(
-            f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
-            f"them with: python -m pipeline.tracking {shlex.quote(str(directory))}",
-            soft_wrap=True,
-            markup=False,  # an error may hold brackets
-        )
-
-
-def _tell_result(console: Console, result: SearchResult, uri: str, delivery: Delivery) -> None:
-    """Print the leaderboard, the test's result and how to see it all."""
-    begin, tested = result.history.begin, result.history.evaluation
-    assert tested is not None
-    rows = [_leaderboard_row(attempt) for attempt in result.history.ranked()]
-    console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
-    metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
-    how = "retrained on train and validation data" if tested.retrained else "its best weights"
-    console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
-    console.print(f"Model: {result.model}", soft_wrap=True)
-    if (report := result.directory / REPORT_FILE).exists():
-        console.print(f"Report: {report}", soft_wrap=True)
-    if delivery.registered:
-        console.print(delivery.registered, soft_wrap=True)
-    console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)
-
-
-def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
-    end = attempt.end
-    assert end is not None
-    assert end.score is not None
-    return LeaderboardRow(
-        trial=end.trial,
-        score=end.score,
-        best_epoch=end.best_epoch,
-        epochs_trained=end.epochs_trained,
-        seconds=end.duration_seconds,
-        hyperparameters=attempt.hyperparameters,
-    )

@@ -1,0 +1,76 @@
+"""What the terminal says when a search has ended."""
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.files import REPORT_FILE
+from pipeline.history import Attempt, History
+from pipeline.leaderboard import LeaderboardRow, leaderboard
+from pipeline.tracking import Delivery, viewing
+
+
+def tell_missing_report(console: Console, directory: Path, reason: str | None) -> None:
+    """Say how to make the report again, if it could not be made for a reason."""
+    if reason is not None:
+        console.print(
+            f"The report could not be made ({reason}); make it again with: python -m "
+            f"pipeline.report {shlex.quote(str(directory))}",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
+    """Say how to deliver what MLflow does not have, if there is something."""
+    if delivery.undelivered:
+        if console.quiet:  # it is the one thing that is still to be done
+            console = Console(stderr=True, highlight=False)
+        console.print(
+            f"MLflow does not have {delivery.undelivered} records yet ({delivery.error}); deliver "
+            f"them with: python -m pipeline.tracking {shlex.quote(str(directory))}",
+            soft_wrap=True,
+            markup=False,  # an error may hold brackets
+        )
+
+
+def tell_result(
+    console: Console, directory: Path, history: History, uri: str, delivery: Delivery
+) -> None:
+    """Print the leaderboard, the test's result and how to see it all.
+
+    Args:
+        console: Where to.
+        directory: The search's folder.
+        history: The search, whose best model was tested.
+        uri: The tracking store's address.
+        delivery: What MLflow has of it.
+    """
+    begin, tested = history.begin, history.evaluation
+    assert tested is not None
+    rows = [_leaderboard_row(attempt) for attempt in history.ranked()]
+    console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
+    metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
+    how = "retrained on train and validation data" if tested.retrained else "its best weights"
+    console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
+    console.print(f"Model: {directory / tested.model}", soft_wrap=True)
+    if (report := directory / REPORT_FILE).exists():
+        console.print(f"Report: {report}", soft_wrap=True)
+    if delivery.registered:
+        console.print(delivery.registered, soft_wrap=True)
+    console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)
+
+
+def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:
+    end = attempt.end
+    assert end is not None
+    assert end.score is not None
+    return LeaderboardRow(
+        trial=end.trial,
+        score=end.score,
+        best_epoch=end.best_epoch,
+        epochs_trained=end.epochs_trained,
+        seconds=end.duration_seconds,
+        hyperparameters=attempt.hyperparameters,
+    )
