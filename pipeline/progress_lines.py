@@ -17,9 +17,9 @@ def opening(state: State) -> Text:
     parts = [f"{search.strategy} on {search.dataset} with {search.model}"]
     parts.append(f"{search.objective} ({search.direction})")
     if search.total_trials is not None:
-        parts.append(f"{search.total_trials} trials")
+        parts.append(count(search.total_trials, "trial"))
     if search.total_epochs is not None:
-        parts.append(f"{search.total_epochs} epochs at most")
+        parts.append(f"{count(search.total_epochs, 'epoch')} at most")
     line = Text.assemble((f"search {search.search}", "bold"), "  ", "  ".join(parts))
     if state.trials:
         line.append(f"  continued after {count(state.trials, 'trial')}")

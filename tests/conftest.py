@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imported
+os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # so is this; the command line sets both
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
@@ -24,7 +25,7 @@ CHROMIUM_ARGUMENTS = [
 
 def pytest_addoption(parser):
     help_ = "points at which each strategy's search is killed (test_faults.py); 25 are all"
-    parser.addoption("--kills", type=int, default=5, help=help_)
+    parser.addoption("--kills", type=int, default=3, help=help_)
 
 
 def pytest_terminal_summary(terminalreporter):

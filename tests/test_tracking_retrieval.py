@@ -68,7 +68,7 @@ def test_the_copy_follows_a_search_that_runs(url, folder, monkeypatch):
     story.trial("0000").write(folder)
     one.deliver()
     assert history_of_run(search_run(url)).attempts == ()  # not at every event
-    monkeypatch.setattr(projection, "_JOURNAL_SECONDS", 0.0)
+    monkeypatch.setattr(projection, "_LEAST_SECONDS", 0.0)
     one = courier(folder, url)
     for trial in ("0001", "0002"):
         story.trial(trial).write(folder)
