@@ -14,6 +14,9 @@ from pathlib import Path
 import pyte
 from processes import ENVIRONMENT
 
+# pytest-xdist tells its workers a size, which programs believe more than their terminal.
+_PLAIN = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
+
 
 class Terminal:
     """Runs a Python program in a terminal of a size, as a person would.
@@ -49,7 +52,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             cwd=directory,
-            env={**ENVIRONMENT, "TERM": "xterm-256color", "PYTHONUTF8": "1", **(environment or {})},
+            env={**_PLAIN, "TERM": "xterm-256color", "PYTHONUTF8": "1", **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # Ctrl-C reaches it
         )
