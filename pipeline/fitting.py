@@ -27,22 +27,40 @@ class Fitting:
     validation: Examples | None = None
     part: FrozenPart | None = None
 
-    def __post_init__(self) -> None:
-        if self.part is not None:  # losses and metrics go over as they are, the optimizer is shared
-            arguments = self.model._compile_config.config
-            optimizer = {"optimizer": self.model.optimizer, "auto_scale_loss": False}
-            self.part.head.compile(**(arguments | optimizer))
+    @classmethod
+    def compiled(
+        cls,
+        model: keras.Model,
+        train: Examples,
+        validation: Examples | None = None,
+        part: FrozenPart | None = None,
+    ) -> "Fitting":
+        """Compile what follows the frozen part, if there is one, as the whole model is compiled."""
+        if part is not None:  # losses and metrics go over as they are, the optimizer is shared
+            arguments = model._compile_config.config
+            part.head.compile(
+                **(arguments | {"optimizer": model.optimizer, "auto_scale_loss": False})
+            )
+        return cls(model, train, validation, part)
 
     @property
     def trained(self) -> keras.Model:
         """The model that is given the examples."""
         return self.model if self.part is None else self.part.head
 
+    def steps_per_execution(
+        self, callbacks: Sequence[keras.callbacks.Callback] = (), *, batch_size: int, epochs: int
+    ) -> int:
+        """Return how many steps a compiled call should take; see `throughput`."""
+        steps = self.train.steps(batch_size)
+        return steps_per_execution(self.trained, callbacks, steps=steps, epochs=epochs)
+
     def run(
         self,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         *,
         batch_size: int,
+        steps_per_execution: int,
         seed: int,
         initial_epoch: int = 0,
         epochs: int,
@@ -52,14 +70,13 @@ class Fitting:
         Args:
             callbacks: Keras callbacks.
             batch_size: Examples a step.
+            steps_per_execution: Steps that a compiled call takes.
             seed: What decides the order of the examples.
             initial_epoch: Absolute number of the first epoch.
             epochs: Absolute number of the epoch before which the training ends.
         """
         trained, steps = self.trained, self.train.steps(batch_size)
-        trained.steps_per_execution = steps_per_execution(
-            trained, callbacks, steps=steps, epochs=epochs
-        )
+        trained.steps_per_execution = steps_per_execution
         order = {"initial_epoch": initial_epoch, "epochs": epochs}
         trained.fit(
             self.train.shuffled(batch_size, seed=seed, **order),

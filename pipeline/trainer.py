@@ -21,6 +21,7 @@ from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
 from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
+from pipeline.traces import Traces
 from pipeline.weights import Weights, build_optimizer
 
 
@@ -69,6 +70,7 @@ class Trainer:
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
     features: Features | None = None
+    traces: Traces = field(default_factory=Traces, init=False)
 
     def train(
         self,
@@ -108,19 +110,13 @@ class Trainer:
         if execution.weights is not None:
             execution.weights.apply(model)
         fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
-        build_state(fitting.trained, *fitting.train.first())
-        own_fit = _has_own_fit(self.hypermodel)
-        watcher = BestEpoch(
-            self.objective,
-            on_epoch_end,
-            should_stop,
-            part=fitting.part,
-            objective_in_logs=not own_fit,
-        )
-        if own_fit:
+        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
+        if _has_own_fit(self.hypermodel):
+            build_state(model, *fitting.train.first())
+            watcher = told(objective_in_logs=False)
             watcher.take(self._run_own_fit(model, execution, watcher), model)
         else:
-            self._fit(fitting, execution, watcher)
+            watcher = self._fit(fitting, execution, told)
         return watcher.result(execution.initial_epoch)
 
     def retrain(
@@ -142,9 +138,16 @@ class Trainer:
             arguments = {"validation_data": _pair(self.dataset.validation), "callbacks": []}
             self._own_fit(model, hyperparameters, data, epochs=epochs, **arguments)
         else:
-            batch_size = self._batch_size(hyperparameters)
             build_optimizer(model)
-            self._fitting(model, data).run(batch_size=batch_size, seed=seed, epochs=epochs)
+            fitting, batch_size = self._fitting(model, data), self._batch_size(hyperparameters)
+            fitting.run(
+                batch_size=batch_size,
+                steps_per_execution=fitting.steps_per_execution(
+                    batch_size=batch_size, epochs=epochs
+                ),
+                seed=seed,
+                epochs=epochs,
+            )
         return model
 
     def restore(
@@ -183,7 +186,7 @@ class Trainer:
 
         def fed(examples: Callable[[Split], Examples], part: FrozenPart | None = None) -> Fitting:
             validated = None if validation is None else examples(validation)
-            return Fitting(model, examples(train), validated, part)
+            return Fitting.compiled(model, examples(train), validated, part)
 
         features = self.features
         if features is not None and model.compiled:
@@ -213,8 +216,38 @@ class Trainer:
             self._resident[id(split)] = (split, Examples.of(split))
         return self._resident[id(split)][1]
 
-    def _fit(self, fitting: Fitting, execution: Execution, watcher: BestEpoch) -> None:
-        callbacks, initial_epoch = self.callbacks(), execution.initial_epoch
+    def _fit(
+        self, fitting: Fitting, execution: Execution, told: Callable[..., BestEpoch]
+    ) -> BestEpoch:
+        """Train as Keras does, and return what watched it."""
+        callbacks, batch_size = self.callbacks(), self._batch_size(execution.hyperparameters)
+        steps = fitting.steps_per_execution(
+            callbacks, batch_size=batch_size, epochs=execution.epochs
+        )
+        with self.traces.reused(fitting, steps) as used:
+            if used is fitting:
+                build_state(used.trained, *used.train.first())
+            watcher = told(part=used.part, objective_in_logs=True)
+            initial_epoch = self._continue(used, execution, watcher, callbacks)
+            if initial_epoch < execution.epochs:
+                used.run(
+                    _in_order(callbacks, watcher),
+                    batch_size=batch_size,
+                    steps_per_execution=steps,
+                    seed=execution.seed,
+                    initial_epoch=initial_epoch,
+                    epochs=execution.epochs,
+                )
+        return watcher
+
+    def _continue(
+        self,
+        fitting: Fitting,
+        execution: Execution,
+        watcher: BestEpoch,
+        callbacks: list[keras.callbacks.Callback],
+    ) -> int:
+        """Take over what an earlier process trained, if any; return the epoch to go on with."""
         if execution.checkpoint is not None:
             part = fitting.part
             seed = derive_seed(execution.seed, part.digest) if part else execution.seed
@@ -223,15 +256,8 @@ class Trainer:
             if (state := checkpoint.load()) is not None:
                 state.current.apply_all(fitting.trained)
                 watcher.restore(state)
-                initial_epoch = execution.epochs if state.stopped else max(state.logs) + 1
-        if initial_epoch < execution.epochs:
-            fitting.run(
-                _in_order(callbacks, watcher),
-                batch_size=self._batch_size(execution.hyperparameters),
-                seed=execution.seed,
-                initial_epoch=initial_epoch,
-                epochs=execution.epochs,
-            )
+                return execution.epochs if state.stopped else max(state.logs) + 1
+        return execution.initial_epoch
 
     def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
         arguments: dict[str, Any] = {

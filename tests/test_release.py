@@ -130,6 +130,7 @@ def test_layers_that_models_share_do_not_keep_the_models(nested):
     with_ = trainer(OnShared())
     train(with_)
     train(with_)
+    del with_  # it keeps the last models, to train them again
     keras.backend.clear_session()
     gc.collect()
     assert [head() for head in heads] == [None, None]
