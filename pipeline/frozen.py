@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 _NAMES = ("name", "keras_history", "input_layers", "output_layers")
 """Where a model's configuration has names of layers."""
@@ -99,12 +100,13 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
 
 def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
-    weights = tuple(keras.ops.convert_to_numpy(weight) for weight in extractor.weights)
+    # No copies: what assigns to a variable leaves alone an array that looks at its memory.
+    weights = tuple(tf.convert_to_tensor(weight.value).numpy() for weight in extractor.weights)
     config = _renamed(keras.saving.serialize_keras_object(extractor), {})
     digest = hashlib.sha256(repr((keras.__version__, config)).encode())
     for array in weights:
         digest.update(repr((array.dtype.str, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     features = boundary[0] if len(boundary) == 1 else boundary
     head = keras.Model(features, graph._outputs_struct, name=graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
