@@ -1,7 +1,6 @@
 """One search, from its configuration to its result: the page that wires everything."""
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +10,19 @@ import keras_tuner
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from pipeline import components, continuation, evaluation
-from pipeline.callbacks import EvaluationEnd, SearchBegin, SearchCallback
+from pipeline import components, continuation
+from pipeline.callbacks import SearchBegin, SearchCallback
 from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import DamagedFileError, is_storage_failure
+from pipeline.final_model import evaluate_best
 from pipeline.garbage import GarbageCollection
-from pipeline.history import Attempt, History, Journal, follow, read
+from pipeline.history import History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
-from pipeline.results import TrainingResult
-from pipeline.seeds import derive_seed
 from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.trainer import Trainer
@@ -150,7 +148,8 @@ def _run_in(
         )
         with interruption.awaited():
             tuner.search()
-        evaluated = _evaluate_best(config, tuner, files, parts, folder.path, begin)
+        known = None if folder.past is None else folder.past.evaluation
+        evaluated = evaluate_best(config, tuner, files, begin, folder.path, parts.trainer, known)
         for callback in callbacks:
             callback.on_evaluation_end(evaluated)
     finally:
@@ -270,54 +269,3 @@ def _catch_up(
     oracle.restore(continuation.restored_trials(past))
     console.print(f"Continuing {folder.path.name} at {continuation.position(past)}", soft_wrap=True)
     return continuation.earlier(past)
-
-
-def _evaluate_best(
-    config: Config,
-    tuner: Tuner,
-    files: TrialFiles,
-    parts: _Parts,
-    directory: Path,
-    begin: SearchBegin,
-) -> EvaluationEnd:
-    """Make the final model of the best trial, and test, save and verify it."""
-    best = tuner.best_trial()
-    assert best is not None, "Tuner.search() returns only with a completed trial"
-    attempt = next(a for a in read(directory).ranked() if a.begin.trial == best.trial_id)
-    epochs = _best_epochs(attempt)
-    if config.final.retrain:
-        epochs = config.final.epochs or epochs
-        seed = derive_seed(config.seed, "final")
-        model = parts.trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
-    else:
-        execution = attempt.best_execution(begin.objective, begin.direction)
-        trained = TrainingResult.load(files.weights(best.trial_id, execution))
-        seed = tuner.execution_seed(best.trial_id, execution)
-        model = parts.trainer.restore(best.hyperparameters, trained.weights, seed=seed)
-    try:
-        tested = evaluation.evaluate(
-            model,
-            parts.dataset,
-            directory,
-            objective=begin.objective,
-            batch_size=config.training.batch_size,
-        )
-    except (evaluation.EvaluationError, evaluation.VerificationError) as error:
-        raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error
-    return EvaluationEnd(
-        trial=best.trial_id,
-        retrained=config.final.retrain,
-        epochs=epochs,
-        metrics=tested.metrics,
-        score_name=tested.score_name,
-        model=tested.model,
-        artifacts=tested.artifacts,
-        time=time.time(),
-    )
-
-
-def _best_epochs(attempt: Attempt) -> int:
-    """Return how many epochs led to the trial's score."""
-    assert attempt.end is not None
-    best_epoch = attempt.end.best_epoch
-    return attempt.begin.epochs if best_epoch is None else best_epoch + 1

@@ -45,6 +45,15 @@ def build(hp):
     model = keras.Model(inputs, outputs)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def constant(hp):
+    hp.Int("units", 1, 64)
+    inputs = keras.Input((13,))
+    outputs = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")(inputs / 100)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    return model
 """
 
 
@@ -157,6 +166,24 @@ def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, 
     assert command(f"{line} {large} storage=whole").code == 0
     (journal,) = (tmp_path / "whole").glob(f"*/{FILE_NAME}")
     assert told(read(journal.parent)) == told(after)
+
+
+def test_a_search_that_is_extended_in_vain_keeps_its_model(command, tmp_path, store):
+    """All trials of its hypermodel are equally good, so that the first one stays the best."""
+    line = f"{WINE} model._target_=mine.constant training.epochs=1"
+    assert command(f"{line} strategy.max_trials=1").code == 0
+    (before,) = searches(tmp_path)
+    assert command(f"{line} strategy.max_trials=3").code == 0
+    (after,) = searches(tmp_path)
+    assert len(after.attempts) == 3
+    assert after.evaluation == before.evaluation
+    client = MlflowClient(store)
+    assert len(client.search_model_versions("")) == 1
+    (run,) = client.search_runs(
+        [e.experiment_id for e in client.search_experiments()],
+        "tags.`pipeline.kind` = 'search'",
+    )
+    assert len(client.get_metric_history(run.info.run_id, "test_loss")) == 1
 
 
 def test_a_grid_is_extended(command, tmp_path, store):
