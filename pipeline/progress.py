@@ -59,7 +59,7 @@ class Progress(SearchCallback):
         self._interrupted = interrupted
         self._live: Live | None = None
         self._state: State | None = None
-        self._started = self._latest = 0.0
+        self._started = self._latest = self._before = 0.0
         self._features: tuple[int, int] | None = None
 
     def replay(self, records: Iterable[Record]) -> None:
@@ -68,8 +68,12 @@ class Progress(SearchCallback):
         Args:
             records: The search's journal so far. Call it before `on_search_begin`.
         """
+        latest = None
         for record in records:
             self._state = advance(self._state, record)
+            if latest is not None and not isinstance(record, SearchBegin):  # by which it went on
+                self._before += max(0.0, record.time - latest)
+            latest = record.time
 
     def on_search_begin(self, record: SearchBegin) -> None:
         """State what is searched, and start the live display."""
@@ -131,7 +135,8 @@ class Progress(SearchCallback):
         if was_live and self._verbose == 1:  # they were seen in the display only
             for failure in state.failures:
                 self._print(trial_line(state, failure.begin, failure.end))
-        self._print(closing(state, record, self._console.get_time() - self._started))
+        elapsed = self._console.get_time() - self._started
+        self._print(closing(state, record, elapsed, before=self._before))
 
     def close(self) -> None:
         """Take the live display away and show the cursor; harmless if there is none."""

@@ -52,13 +52,15 @@ def trial_line(state: State, begin: TrialBegin, record: TrialEnd) -> Text:
     return line
 
 
-def closing(state: State, record: SearchEnd, elapsed: float) -> Text:
-    """Return how the search ended, and its best trial."""
+def closing(state: State, record: SearchEnd, elapsed: float, *, before: float = 0.0) -> Text:
+    """Return how the search ended, after how many seconds here and before, and its best trial."""
     line = Text.assemble(("search", "bold"), " ", (record.status.value, _STYLES[record.status]))
     line.append(f"  {count(state.completed, 'trial')} completed")
     if state.failed:
         line.append(f", {state.failed} failed")
     line.append(f"  {duration(elapsed)}")
+    if before > 0:
+        line.append(f", and {duration(before)} before it was continued")
     if state.best is not None:
         best = f"{state.search.objective} {number(state.best.score)}"
         line.append(f"  best {best} (trial {state.best.trial})")

@@ -305,6 +305,27 @@ def test_continues_from_what_was_replayed(terminal):
     assert "best    val_loss 0.5  trial 0001" in text
 
 
+def test_says_what_was_spent_before_it_was_continued(terminal):
+    """Ninety seconds, then a pause of an hour in which no process ran, then thirty more."""
+    terminal.replay(
+        [
+            SEARCH,
+            trial_begin(time=10.0),
+            epoch_end(time=90.0),
+            replace(SEARCH, time=3690.0),
+            trial_begin(time=3690.0),
+            trial_end(time=3720.0),
+        ]
+    )
+    tell(terminal, SEARCH, END)
+    assert ", and 0:02:00 before it was continued" in terminal._console.file.getvalue()
+
+
+def test_says_nothing_of_before_if_it_was_not_continued(terminal):
+    tell(terminal, SEARCH, trial_begin(), trial_end(), END)
+    assert "before it was continued" not in terminal._console.file.getvalue()
+
+
 @pytest.mark.parametrize("last", [[END], []], ids=["on_search_end", "close"])
 def test_gives_the_terminal_back(terminal, last):
     tell(terminal, SEARCH, trial_begin(), *last)
