@@ -120,8 +120,7 @@ def test_errors_are_told_without_secrets():
     told = describe_error(uri, caught.value)
     assert "p%40ss" not in told
     assert "p@ss" not in told
-    assert "127.0.0.1" in told
-    assert len(told) <= 300
+    assert told == "http://***@127.0.0.1:1 does not answer: Connection refused"
     assert hide(uri, "password p@ss of me") == "password *** of ***"
     assert hide("sqlite:///mlflow.db", "as it is") == "as it is"
     assert describe_error("sqlite:///mlflow.db", TimeoutError()) == "TimeoutError"

@@ -218,7 +218,17 @@ def describe_error(uri: str, error: Exception) -> str:
         The line, of 300 characters at most.
     """
     text = error.message if isinstance(error, MlflowException) else str(error)
+    *above, root = _causes(error)
+    if any(type(cause).__module__.startswith("requests.") for cause in above):
+        # What its layers say of it would fill lines before it comes to the reason.
+        text = f"{redact(uri)} does not answer: {getattr(root, 'strerror', None) or root}"
     return hide(uri, " ".join(text.split()) or type(error).__name__)[:_ERROR_LENGTH]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an error, what it was raised for, and so on to the first one."""
+    further = error.__cause__ or error.__context__
+    return [error] if further is None else [error, *_causes(further)]
 
 
 def resolve(uri: str) -> str:
