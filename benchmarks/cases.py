@@ -7,7 +7,7 @@ import keras_tuner
 import numpy as np
 
 from benchmarks import frozen_models
-from benchmarks.work import SEED
+from benchmarks.work import BATCH_SIZE, SEED, Work
 from pipeline import spaces
 from pipeline.datasets import Dataset, Split, digits
 from pipeline.hypermodels import MLP
@@ -105,6 +105,26 @@ def draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
             raise ValueError(f"the search space of {case} has only {number} combinations")
         sets[key(values)] = values
     return tuple(sets.values())
+
+
+def fit_arguments(dataset: Dataset, work: Work) -> dict[str, Any]:
+    """Return what `keras.Model.fit` is given, by whoever calls it.
+
+    Args:
+        dataset: What models are trained and validated on, as arrays.
+        work: The search.
+
+    Returns:
+        Its arguments by name.
+    """
+    return {
+        "x": dataset.train.x,
+        "y": dataset.train.y,
+        "validation_data": (dataset.validation.x, dataset.validation.y),
+        "batch_size": BATCH_SIZE,
+        "epochs": work.epochs,
+        "verbose": 0,
+    }
 
 
 def hyperparameters(values: Mapping[str, Any]) -> keras_tuner.HyperParameters:

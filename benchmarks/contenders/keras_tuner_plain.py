@@ -5,9 +5,9 @@ from typing import Any
 
 import keras_tuner
 
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, fit_arguments
 from benchmarks.given_sets import KerasTunersGivenSets
-from benchmarks.work import BATCH_SIZE, OBJECTIVE, SEED, Work
+from benchmarks.work import OBJECTIVE, SEED, Work
 
 _OBJECTIVE = keras_tuner.Objective(OBJECTIVE, "min")
 
@@ -39,14 +39,6 @@ def run(work: Work, folder: Path, tuner_class: type, **fit: Any) -> float:
         tuner = keras_tuner.Hyperband(
             hypermodel, objective=_OBJECTIVE, seed=SEED + 1, **budget, **place
         )
-    tuner.search(
-        dataset.train.x,
-        dataset.train.y,
-        validation_data=(dataset.validation.x, dataset.validation.y),
-        batch_size=BATCH_SIZE,
-        epochs=work.epochs,
-        verbose=0,
-        **fit,
-    )
+    tuner.search(**fit_arguments(dataset, work), **fit)
     (best,) = tuner.oracle.get_best_trials(1)
     return float(best.score)

@@ -6,8 +6,8 @@ import keras
 import optuna
 from optuna_integration import MLflowCallback
 
-from benchmarks.cases import CASES, hyperparameters
-from benchmarks.work import BATCH_SIZE, OBJECTIVE, Work
+from benchmarks.cases import CASES, fit_arguments, hyperparameters
+from benchmarks.work import OBJECTIVE, Work
 
 
 def search(work: Work, folder: Path) -> float:
@@ -21,14 +21,7 @@ def search(work: Work, folder: Path) -> float:
         }
         keras.backend.clear_session()
         model = hypermodel.build(hyperparameters(values))
-        history = model.fit(
-            dataset.train.x,
-            dataset.train.y,
-            validation_data=(dataset.validation.x, dataset.validation.y),
-            batch_size=BATCH_SIZE,
-            epochs=work.epochs,
-            verbose=0,
-        )
+        history = model.fit(**fit_arguments(dataset, work))
         return float(min(history.history[OBJECTIVE]))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -6,6 +6,7 @@ Its one worker process is used for all trials, which Ray does only when asked to
 import functools
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import ray
 from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-from benchmarks.cases import CASES, Case, hyperparameters
-from benchmarks.work import BATCH_SIZE, OBJECTIVE, Work
+from benchmarks.cases import CASES, Case, fit_arguments, hyperparameters
+from benchmarks.work import OBJECTIVE, Work
 
 
 @functools.cache
@@ -25,18 +26,12 @@ def _case(name: str) -> Case:
 
 
 def _train(config: Mapping[str, Any]) -> None:
-    dataset, hypermodel = _case(config["case"])
+    work: Work = config["work"]
+    dataset, hypermodel = _case(work.case)
     keras.backend.clear_session()
     report = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, logs: tune.report(logs))
-    hypermodel.build(hyperparameters(config["hyperparameters"])).fit(
-        dataset.train.x,
-        dataset.train.y,
-        validation_data=(dataset.validation.x, dataset.validation.y),
-        batch_size=BATCH_SIZE,
-        epochs=config["epochs"],
-        callbacks=[report],
-        verbose=0,
-    )
+    model = hypermodel.build(hyperparameters(config["hyperparameters"]))
+    model.fit(**fit_arguments(dataset, work), callbacks=[report])
 
 
 def search(work: Work, folder: Path) -> float:
@@ -48,8 +43,7 @@ def search(work: Work, folder: Path) -> float:
     tuner = tune.Tuner(
         _train,
         param_space={
-            "case": work.case,
-            "epochs": work.epochs,
+            "work": replace(work, sets=()),
             "hyperparameters": tune.grid_search([dict(values) for values in work.sets]),
         },
         tune_config=tune.TuneConfig(
