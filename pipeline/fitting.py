@@ -8,6 +8,7 @@ import keras
 
 from pipeline.batches import Examples
 from pipeline.frozen import FrozenPart
+from pipeline.fused_adam import fused
 from pipeline.throughput import steps_per_execution, validation_batch_size
 
 
@@ -78,15 +79,16 @@ class Fitting:
         trained, steps = self.trained, self.train.steps(batch_size)
         trained.steps_per_execution = steps_per_execution
         order = {"initial_epoch": initial_epoch, "epochs": epochs}
-        trained.fit(
-            self.train.shuffled(batch_size, seed=seed, **order),
-            shuffle=False,  # done already
-            steps_per_epoch=steps,
-            validation_data=self._validation_batches(batch_size),
-            callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps),
-            verbose=0,
-            **order,
-        )
+        with fused(trained.optimizer):
+            trained.fit(
+                self.train.shuffled(batch_size, seed=seed, **order),
+                shuffle=False,  # done already
+                steps_per_epoch=steps,
+                validation_data=self._validation_batches(batch_size),
+                callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps),
+                verbose=0,
+                **order,
+            )
 
     def _validation_batches(self, batch_size: int) -> Any:
         if self.validation is None:
