@@ -1,7 +1,6 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +8,15 @@ from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 
 from pipeline.batches import Examples
 from pipeline.best_epoch import BestEpoch, EpochListener
 from pipeline.checkpoint import Checkpoint
-from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.datasets import Dataset, Split
 from pipeline.features import Features
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
+from pipeline.own_fit import call_own_fit, has_own_fit
 from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
@@ -111,7 +110,7 @@ class Trainer:
             execution.weights.apply(model)
         fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
         told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
-        if _has_own_fit(self.hypermodel):
+        if has_own_fit(self.hypermodel):
             build_state(model, *fitting.train.first())
             watcher = told(objective_in_logs=False)
             watcher.take(self._run_own_fit(model, execution, watcher), model)
@@ -134,9 +133,8 @@ class Trainer:
         """
         model = self.build(hyperparameters, seed)
         data = self.dataset.training_data()
-        if _has_own_fit(self.hypermodel):
-            arguments = {"validation_data": _pair(self.dataset.validation), "callbacks": []}
-            self._own_fit(model, hyperparameters, data, epochs=epochs, **arguments)
+        if has_own_fit(self.hypermodel):
+            self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=[])
         else:
             build_optimizer(model)
             fitting, batch_size = self._fitting(model, data), self._batch_size(hyperparameters)
@@ -199,7 +197,7 @@ class Trainer:
 
     def _frozen_part(self, model: keras.Model) -> FrozenPart | None:
         part = find_frozen_part(model)
-        if part is not None and _has_own_fit(self.hypermodel):
+        if part is not None and has_own_fit(self.hypermodel):
             if part.weights:
                 raise NotReusableError("its hypermodel has a fit of its own")
             return None
@@ -261,7 +259,6 @@ class Trainer:
 
     def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
         arguments: dict[str, Any] = {
-            "validation_data": _pair(self.dataset.validation),
             "callbacks": _in_order(self.callbacks(), watcher),
             "epochs": execution.epochs,
         }
@@ -276,25 +273,12 @@ class Trainer:
         data: Split,
         **arguments: Any,
     ) -> Any:
-        """Call a hypermodel's own `fit` as KerasTuner does.
-
-        Such a `fit` may set `batch_size` or `epochs` itself; Python then refuses ours, and it is
-        called again without it. Where a strategy decides the epochs it must not set them.
-        """
-        arguments |= {"batch_size": self._batch_size(hyperparameters), "verbose": 0}
-        while True:
-            try:
-                return self.hypermodel.fit(hyperparameters, model, data.x, data.y, **arguments)
-            except TypeError as error:
-                name = _doubled_argument(error)
-                if name not in {"batch_size", "epochs", "verbose"} & arguments.keys():
-                    raise
-                if name == "epochs" and "tuner/epochs" in hyperparameters.values:
-                    raise keras_tuner.errors.FatalTypeError(
-                        "the hypermodel's fit() sets its own epochs, which Hyperband must set; "
-                        "leave epochs to the arguments it is given"
-                    ) from error
-                del arguments[name]
+        validation = (self.dataset.validation.x, self.dataset.validation.y)
+        arguments |= {
+            "batch_size": self._batch_size(hyperparameters),
+            "validation_data": validation,
+        }
+        return call_own_fit(self.hypermodel, hyperparameters, model, data, **arguments)
 
     def _batch_size(self, hyperparameters: keras_tuner.HyperParameters) -> int:
         return int(hyperparameters.values.get("batch_size", self.batch_size))
@@ -308,16 +292,3 @@ def _in_order(
         # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
         return [watcher.objective_check(), *callbacks, watcher]
     return [*callbacks, watcher]
-
-
-def _has_own_fit(hypermodel: keras_tuner.HyperModel) -> bool:
-    return type(hypermodel).fit is not keras_tuner.HyperModel.fit
-
-
-def _doubled_argument(error: TypeError) -> str | None:
-    match = re.search(r"got multiple values for keyword argument '(\w+)'", str(error))
-    return match[1] if match else None
-
-
-def _pair(split: Split) -> tuple[Inputs, np.ndarray]:
-    return split.x, split.y
