@@ -6,7 +6,8 @@ from mlflow import MlflowClient
 from stories import Story, deliver, runs
 
 from pipeline.tracking import check_uri, redact, viewing
-from pipeline.tracking.store import TrackingError, connect, describe_error, hide, resolve
+from pipeline.tracking.addresses import describe_error, hide, resolve
+from pipeline.tracking.store import TrackingError, connect
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking.store import connect, is_http, redact, resolve, sqlite_path
+from pipeline.tracking.addresses import is_http, redact, resolve, sqlite_path
+from pipeline.tracking.store import connect
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ALLOWED = "allowed are for example sqlite:///mlflow.db and http://host:port"

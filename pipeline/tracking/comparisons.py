@@ -8,8 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.history import History
+from pipeline.tracking.addresses import resolve, run_page
 from pipeline.tracking.retrieval import downloaded, find_run, read_journal
-from pipeline.tracking.store import Store, TrackingError, resolve, run_page
+from pipeline.tracking.store import Store, TrackingError
 
 RECORD = "comparison.json"
 

@@ -13,9 +13,10 @@ from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import JournalError, follow
 from pipeline.run_pages import TrialRun, append_run, write_runs
 from pipeline.tracking import registry
+from pipeline.tracking.addresses import run_page
 from pipeline.tracking.projection import Projection
 from pipeline.tracking.runs import Key, SearchRuns
-from pipeline.tracking.store import Store, connect, run_page
+from pipeline.tracking.store import Store, connect
 
 FILE_NAME = "tracking.json"
 _MOST_AT_ONCE = 1000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
 from pipeline.search_tables import write_tables
+from pipeline.tracking.addresses import describe_error, redact, resolve
 from pipeline.tracking.delivery import Courier, Position
-from pipeline.tracking.store import describe_error, redact, resolve
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0

@@ -15,16 +15,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import History, read
 from pipeline.tracking import registry
+from pipeline.tracking.addresses import describe_error, redact, resolve, run_page, sqlite_path
 from pipeline.tracking.checks import check_uri
-from pipeline.tracking.store import (
-    Store,
-    TrackingError,
-    describe_error,
-    redact,
-    resolve,
-    run_page,
-    sqlite_path,
-)
+from pipeline.tracking.store import Store, TrackingError
 
 _UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 

@@ -1,24 +1,19 @@
-"""Where MLflow keeps a search: what may be given as its address, and what is found there."""
+"""Where MLflow keeps a search: an experiment, and the runs that are found there."""
 
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from pipeline.tracking.addresses import is_http, redact, resolve, sqlite_path
 from pipeline.tracking.runs import Key
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
-_LOCAL_SERVER = "http://127.0.0.1:5000"  # of plain `mlflow ui`
-_ERROR_LENGTH = 300
 
 
 class TrackingError(ValueError):
@@ -167,120 +162,6 @@ def connect(uri: str, experiment: str) -> Store:
     return Store(client, known.experiment_id)
 
 
-def redact(uri: str) -> str:
-    """Return an address without its secrets: user, password and query.
-
-    Args:
-        uri: A tracking store's address, valid or not.
-
-    Returns:
-        The address as it may be shown and stored; the same as `uri` if it holds no secret.
-
-    Example:
-        >>> redact("https://me:secret@example.org?token=1")
-        'https://***@example.org?***'
-    """
-    if uri.startswith(("sqlite:", "sqlite+")):
-        return uri
-    hidden = re.sub(r"^([A-Za-z][\w+.-]*:/*)?.*@", r"\1***@", uri, flags=re.DOTALL)
-    return re.sub(r"\?.*", "?***", hidden, flags=re.DOTALL)
-
-
-def hide(uri: str, text: str) -> str:
-    """Return a text, such as an error's, without the secrets of an address.
-
-    Args:
-        uri: The address.
-        text: What may quote it, whole or in part.
-
-    Returns:
-        The text as it may be shown.
-    """
-    shown = redact(uri)
-    if shown == uri:
-        return text
-    parts = urlsplit(uri)
-    user = parts.netloc.rpartition("@")[0]
-    text = text.replace(uri, shown)
-    for secret in filter(None, (user, parts.query, *user.split(":", 1))):
-        text = text.replace(secret, "***").replace(unquote(secret), "***")
-    return text
-
-
-def describe_error(uri: str, error: Exception) -> str:
-    """Return what went wrong with a store in one line, without the secrets of its address.
-
-    Args:
-        uri: The store's address.
-        error: What MLflow, or something below it, raised.
-
-    Returns:
-        The line, of 300 characters at most.
-    """
-    text = error.message if isinstance(error, MlflowException) else str(error)
-    *above, root = _causes(error)
-    if any(type(cause).__module__.startswith("requests.") for cause in above):
-        # What its layers say of it would fill lines before it comes to the reason.
-        text = f"{redact(uri)} does not answer: {getattr(root, 'strerror', None) or root}"
-    return hide(uri, " ".join(text.split()) or type(error).__name__)[:_ERROR_LENGTH]
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error, what it was raised for, and so on to the first one."""
-    further = error.__cause__ or error.__context__
-    return [error] if further is None else [error, *_causes(further)]
-
-
-def resolve(uri: str) -> str:
-    """Return an address that means the same from any working directory."""
-    path = sqlite_path(uri)
-    if path is None:
-        return uri
-    address = sqlalchemy.engine.make_url(uri).set(database=str(path.absolute()))
-    return address.render_as_string(hide_password=False)
-
-
-def viewing(uri: str, experiment_id: str | None = None) -> str:
-    """Return how to see an experiment's runs in a browser.
-
-    Args:
-        uri: The store's address.
-        experiment_id: The experiment; None if it is not known.
-
-    Returns:
-        A shell command and the page to open, or the server's page. The page is named because
-        MLflow 3 opens an experiment on its traces, of which there are none.
-
-    Example:
-        >>> viewing("sqlite:///mlflow.db", "1")
-        'mlflow ui, then open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
-    """
-    runs = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-    page = runs if experiment_id is not None else ""
-    if is_http(uri):
-        return f"{redact(uri).rstrip('/')}{page}"
-    # Plain `mlflow ui` shows ./mlflow.db, unless an old ./mlruns with experiments is beside it.
-    is_default = resolve(uri) == resolve("sqlite:///mlflow.db")
-    is_shown = is_default and not any(Path("mlruns").glob("[0-9]*/meta.yaml"))
-    command = "mlflow ui" if is_shown else f"mlflow ui --backend-store-uri {redact(uri)}"
-    return f"{command}, then open {_LOCAL_SERVER}{page}" if page else command
-
-
-def run_page(uri: str, experiment: str, run: str) -> str:
-    """Return where a browser finds a run: at the server, or at a plain `mlflow ui`.
-
-    Args:
-        uri: The store's address.
-        experiment: The experiment's identifier.
-        run: The run's.
-
-    Returns:
-        The page, without the secrets of the address.
-    """
-    server = redact(uri).replace("***@", "").rstrip("/") if is_http(uri) else _LOCAL_SERVER
-    return f"{server}/#/experiments/{experiment}/runs/{run}"
-
-
 def _artifacts(uri: str, experiment: str) -> str | None:
     """Return where an experiment's artifacts go: into `mlruns` beside a SQLite file.
 
@@ -290,19 +171,6 @@ def _artifacts(uri: str, experiment: str) -> str | None:
     if path is None:
         return None
     return (path.parent / "mlruns" / re.sub(r"[^\w.-]", "-", experiment)).as_uri()
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """Return the file of a SQLite address; None for any other, or one that names no file."""
-    if not uri.startswith("sqlite"):
-        return None
-    database = sqlalchemy.engine.make_url(uri).database
-    return None if database in (None, "", ":memory:") else Path(database)
-
-
-def is_http(uri: str) -> bool:
-    """Return whether the address is a server's."""
-    return uri.startswith(("http://", "https://"))
 
 
 def _worth(run: Run, parents: AbstractSet[str | None]) -> tuple[bool, int]:
