@@ -73,7 +73,7 @@ class Traces:
         ordinary = self._attributes.get(type(whole), set())
         if not vars(whole).keys() <= ordinary or not trained.compiled or trained.optimizer is None:
             return None
-        if not _is_kerass_own(trained):
+        if not _holds_only_keras(trained):
             return None
         config = keras.saving.serialize_keras_object(trained)
         optimizer = config["compile_config"]["optimizer"]["config"]
@@ -105,7 +105,7 @@ def _attributes_of_new_models() -> Mapping[type, set[str]]:
     return {type(model): {*vars(model), *_FROM_TRAINING} for model in models}
 
 
-def _is_kerass_own(model: keras.Model) -> bool:
+def _holds_only_keras(model: keras.Model) -> bool:
     """Whether nothing that is traced is another's, or known from no variable and configuration."""
     if "_exclude_from_weight_decay" in vars(model.optimizer):  # in no configuration
         return False
@@ -120,7 +120,7 @@ def _is_kerass_own(model: keras.Model) -> bool:
 def _names_only_keras(config: Any) -> bool:
     """Whether a configuration names no function, and no class but Keras's."""
     if isinstance(config, Mapping):
-        if not str(config.get("module", "keras.")).startswith("keras"):
+        if str(config.get("module", "keras")).partition(".")[0] != "keras":
             return False
         if config.get("class_name") == "__lambda__":
             return False
