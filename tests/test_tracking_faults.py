@@ -202,6 +202,7 @@ def assert_remembered(search: Search) -> None:
     assert position.offset == (search.directory / FILE_NAME).stat().st_size
 
 
+@pytest.mark.thorough
 def test_down_at_the_start_killed_in_the_middle_and_away_at_the_end(server, store, begin):
     search = begin("away", server.uri, f"{WINE} {gates(2, 5, 8)}")
     search.reach(2)
@@ -233,6 +234,7 @@ def test_down_at_the_start_killed_in_the_middle_and_away_at_the_end(server, stor
     assert_remembered(search)
 
 
+@pytest.mark.thorough
 def test_a_faulty_network(server, store, begin, monkeypatch):
     server.start()
     hurry = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "2"}
