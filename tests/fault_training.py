@@ -8,6 +8,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import fields
 
 import keras
 import keras_tuner
@@ -102,7 +103,9 @@ def make_up_trainings() -> None:
     make = components.make_trainer
 
     def make_trainer(*args) -> Trainer:
-        return MadeUpTrainer(**vars(make(*args)))
+        made = make(*args)
+        arguments = {one.name: getattr(made, one.name) for one in fields(made) if one.init}
+        return MadeUpTrainer(**arguments)
 
     components.make_trainer = make_trainer
 

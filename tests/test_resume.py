@@ -149,7 +149,9 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize("strategy", GROWING)
+@pytest.mark.parametrize(
+    "strategy", ["random", pytest.param("bayesian", marks=pytest.mark.thorough), "hyperband"]
+)
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]
     line = f"dataset=wine strategy={strategy} training.epochs=2"
@@ -251,7 +253,9 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("damage", ["garbage", "truncated"])
+@pytest.mark.parametrize(
+    "damage", [pytest.param("garbage", marks=pytest.mark.thorough), "truncated"]
+)
 def test_a_damaged_file_is_one_sentence(damage, command, tmp_path, store):
     line = f"{WINE} strategy=hyperband training.epochs=4 {signals(signal.SIGINT, 9)}"
     folder = interrupted(command, tmp_path, line)
@@ -289,7 +293,7 @@ def test_a_torn_last_line_is_continued(command, tmp_path, store):
 
 
 @pytest.mark.slow  # processes that kill themselves
-@pytest.mark.parametrize("attempts", ["null", "2"])
+@pytest.mark.parametrize("attempts", ["null", pytest.param("2", marks=pytest.mark.thorough)])
 def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path, store):
     """KerasTuner issue 439 runs such a trial again for ever."""
     line = f"{WINE} strategy.max_trials=3 model._target_=mine.build max_attempts={attempts}"

@@ -28,6 +28,7 @@ def best_model(directory):
     return keras.saving.load_model(path)
 
 
+@pytest.mark.thorough
 def test_images(tmp_path):
     run_pipeline(*BUDGET, directory=tmp_path)
     test = components.make_dataset(compose_config()).test

@@ -202,6 +202,7 @@ class Killed(BaseException):
     """What no code of ours handles, as nothing can handle SIGKILL."""
 
 
+@pytest.mark.thorough
 def test_interrupted_before_the_comparison(command, tmp_path, store, monkeypatch):
     with monkeypatch.context() as context:
         context.setattr(comparison, "compare", Mock(side_effect=KeyboardInterrupt))
@@ -234,6 +235,7 @@ def test_killed_in_the_comparison(command, tmp_path, store, monkeypatch):
     assert len(client.search_model_versions("name = 'wine-mlp'")) == 3
 
 
+@pytest.mark.thorough
 def test_killed_before_mlflow_had_the_end(interrupted, command, tmp_path):
     """The journal is ahead of MLflow when a process dies; continuing the sweep makes up for it."""
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")

@@ -293,7 +293,10 @@ def running(recorder):
     return [RestoredTrial(begin.trial, begin.hyperparameters, "RUNNING")]
 
 
-@pytest.mark.parametrize("finished", [0, 1, 3])
+@pytest.mark.parametrize(
+    "finished",
+    [pytest.param(0, marks=pytest.mark.thorough), 1, pytest.param(3, marks=pytest.mark.thorough)],
+)
 def test_a_finished_execution_is_not_trained_again(finished, tmp_path):
     """KerasTuner issue 702: after a crash all executions of a trial start again."""
 
