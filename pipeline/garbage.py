@@ -4,7 +4,7 @@ import gc
 
 from pipeline.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
 
-_FULL_EVERY = 50  # trials
+_FULL_EVERY = 10  # trials; what `traces` lets go was taken out of sight before
 
 
 class GarbageCollection(SearchCallback):
