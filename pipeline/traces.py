@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import keras
 
 from pipeline.fitting import Fitting
+from pipeline.frozen import FrozenPart
 from pipeline.weights import Weights, build_optimizer
 
 _MOST_BYTES = 1 << 28  # of weights, which may be in an accelerator's memory
@@ -24,8 +25,11 @@ _FROM_TRAINING = {"history", "stop_evaluating", "stop_predicting"}
 """What Keras notes on a model that it has trained, evaluated or let predict."""
 
 
-class _Kept(NamedTuple):
-    fitting: Fitting
+class _Traced(NamedTuple):
+    """A model without what it was trained on, which would stay in memory with it."""
+
+    model: keras.Model
+    part: FrozenPart | None
     sizes: dict[int, int]
 
 
@@ -37,7 +41,7 @@ class Traces:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Traced] = OrderedDict()
         self._attributes = _attributes_of_new_models()
 
     @contextlib.contextmanager
@@ -57,7 +61,7 @@ class Traces:
         kept = None if key is None else self._kept.pop(key, None)
         if kept is not None:
             build_optimizer(fitting.model)
-            traced = replace(fitting, model=kept.fitting.model, part=kept.fitting.part)
+            traced = replace(fitting, model=kept.model, part=kept.part)
             Weights.all_of(fitting.trained).apply_all(traced.trained)
             fitting = traced
         yield fitting
@@ -87,7 +91,7 @@ class Traces:
 
     def _keep(self, key: Hashable, fitting: Fitting) -> None:
         """Keep a model; those that were trained least recently give way."""
-        self._kept[key] = _Kept(fitting, _sizes(fitting))
+        self._kept[key] = _Traced(fitting.model, fitting.part, _sizes(fitting.model))
         while len(self._kept) > _MOST_MODELS or self._bytes() > _MOST_BYTES:
             self._kept.popitem(last=False)
 
@@ -130,7 +134,7 @@ def _names_only_keras(config: Any) -> bool:
     return True
 
 
-def _sizes(fitting: Fitting) -> dict[int, int]:
+def _sizes(model: keras.Model) -> dict[int, int]:
     """Return the bytes of a model's and its optimizer's variables, by identity."""
-    variables = [*fitting.model.variables, *fitting.model.optimizer.variables]
+    variables = [*model.variables, *model.optimizer.variables]
     return {id(one): one.value.dtype.size * one.value.shape.num_elements() for one in variables}

@@ -51,12 +51,6 @@ def network(*, units=8, rate=0.3, activation="gelu", backbone=None, optimizer="a
     return model
 
 
-def adam(learning_rate=1e-3, **values):
-    return {"build": lambda **rest: network(optimizer=keras.optimizers.Adam(**rest), **values)} | {
-        "learning_rate": learning_rate
-    }
-
-
 def sequential(learning_rate):
     layers = [keras.Input((13,)), keras.layers.Dense(3, activation="softmax")]
     model = keras.Sequential([*layers[:1], keras.layers.GaussianNoise(0.1), *layers[1:]])
