@@ -1,3 +1,4 @@
+import math
 import shutil
 
 import pytest
@@ -69,6 +70,7 @@ def test_the_copy_follows_a_search_that_runs(url, folder, monkeypatch):
     one.deliver()
     assert history_of_run(search_run(url)).attempts == ()  # not at every event
     monkeypatch.setattr(projection, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(projection, "_MOST_SHARE", math.inf)  # however slow the copy is
     one = courier(folder, url)
     for trial in ("0001", "0002"):
         story.trial(trial).write(folder)
