@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 _VALIDATION_BYTES = 1 << 26
-_FEW_STEPS = 1000
+_FEW_STEPS = 300
 _MOST_STEPS = 64
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
@@ -16,8 +16,17 @@ def steps_per_execution(
 ) -> int:
     """Return how many steps a compiled call may take, without a return to Python between them.
 
-    It saves about 0.45 ms a step, and its trace costs 0.14 s more (digits, two layers, 2 cores), so
-    short trainings do without.
+    Its trace costs more, so short trainings do without. Seconds of a training of the digits' MLP
+    with its trace, 40 steps an epoch, medians of 6, 2 x AMD EPYC:
+
+    | steps | one a call | 40 a call |
+    |---|---|---|
+    | 40 | 0.30 | 0.42 |
+    | 120 | 0.39 | 0.48 |
+    | 200 | 0.49 | 0.52 |
+    | 320 | 0.80 | 0.74 |
+    | 400 | 0.75 | 0.65 |
+    | 1000 | 1.48 | 1.30 |
 
     Args:
         model: A compiled model.

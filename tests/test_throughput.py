@@ -29,8 +29,8 @@ STOP = keras.callbacks.EarlyStopping()
         ({}, [STOP], 100, 10, 50),
         ({}, [STOP], 53, 20, 53),
         ({}, [STOP], 127, 20, 1),  # a prime: calls would not end with the epoch
-        ({}, [STOP], 10, 100, 10),
-        ({}, [STOP], 10, 10, 1),  # too short for the longer trace
+        ({}, [STOP], 10, 30, 10),
+        ({}, [STOP], 10, 29, 1),  # too short for the longer trace
         ({}, [Watching()], 100, 10, 1),
         ({}, [keras.callbacks.TerminateOnNaN()], 100, 10, 1),
         ({"steps_per_execution": 7}, [STOP], 100, 10, 7),
