@@ -161,7 +161,13 @@ def test_an_interruption_ends_a_sweep(command, tmp_path, store):
 
 
 @pytest.mark.slow  # two processes that train for seconds
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGINT, id="interrupted"),
+        pytest.param(signal.SIGKILL, id="killed", marks=pytest.mark.thorough),  # see test_faults.py
+    ],
+)
 def test_the_same_command_continues(how, command, tmp_path, store):
     process = start(LONG, tmp_path)
     wait_for_second_trial(tmp_path, process)
