@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import keras_tuner
 
+from benchmarks.work import SEED
+
 
 class FrozenWithHead(keras_tuner.HyperModel):
     """A head on the features of a frozen network.
@@ -97,6 +99,7 @@ def _classifier(inputs: Any, features: Any, classes: int, learning_rate: float) 
 
 def inception() -> FrozenWithHead:
     """Return the hypermodel of the case `inception`: 128 x 128 x 3 images, four classes."""
+    keras.utils.set_random_seed(SEED)  # the same network for every contender
     network = keras.applications.InceptionV3(
         weights=None, include_top=False, input_shape=(128, 128, 3)
     )
@@ -105,6 +108,7 @@ def inception() -> FrozenWithHead:
 
 def mobilenet() -> FrozenWithHead:
     """Return the hypermodel of the case `mobilenet`: 160 x 160 x 3 images, four classes."""
+    keras.utils.set_random_seed(SEED)  # the same network for every contender
     network = keras.applications.MobileNetV2(
         weights=None, include_top=False, input_shape=(160, 160, 3), pooling="avg"
     )
