@@ -2,8 +2,8 @@
 
     python -m benchmarks.memory --trials 200
 
-A small network on the digits, two epochs a trial: ours with journal and weights files, KerasTuner's
-random search with its own. Each runs in a process of its own; growth counts from the 20th trial on.
+A small network on the digits, two epochs a trial: ours with everything on, KerasTuner's random
+search with its own files. Each runs in a process of its own; growth counts from the 20th trial on.
 """
 
 import argparse
