@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets import Dataset, Inputs
+from pipeline.one_pass import evaluate_and_predict
 from pipeline.predictions import (
     EvaluationError,
     predicted_classes,
@@ -83,10 +84,13 @@ def evaluate(
         ...          batch_size=32).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    # Predicting also builds a subclassed model that was never called, so that it can be saved.
-    predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+    # Either also builds a subclassed model that was never called, so that it can be saved.
+    metrics, predictions = (
+        evaluate_and_predict(model, dataset.test, batch_size) if model.compiled else ({}, None)
+    )
+    if predictions is None:
+        predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
     _check_finite(predictions)
-    metrics = _test(model, dataset, batch_size) if model.compiled else {}
     _save_verified(model, metrics, predictions, dataset, directory, batch_size)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
@@ -135,12 +139,6 @@ def _score_name(objective: str, metrics: Mapping[str, float]) -> str:
     return next((known for known in (name, "loss") if known in metrics), next(iter(metrics)))
 
 
-def _test(model: keras.Model, dataset: Dataset, batch_size: int) -> dict[str, float]:
-    split = dataset.test
-    results = model.evaluate(split.x, split.y, batch_size=batch_size, verbose=0, return_dict=True)
-    return {name: float(value) for name, value in results.items()}
-
-
 def _save_verified(
     model: keras.Model,
     metrics: Mapping[str, float],
@@ -154,10 +152,11 @@ def _save_verified(
     try:
         reloaded = _save_and_load(model, temporary)
         if metrics and reloaded.compiled:
-            _compare_metrics(metrics, _test(reloaded, dataset, batch_size))
+            again, _ = evaluate_and_predict(reloaded, dataset.test, batch_size)
+            _compare_metrics(metrics, again)
         else:  # Keras does not compile what has a `compile` of its own
-            again = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
-            _compare_predictions(predictions, again)
+            predicted = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+            _compare_predictions(predictions, predicted)
         temporary.replace(directory / MODEL_FILE)
     finally:
         temporary.unlink(missing_ok=True)

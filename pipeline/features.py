@@ -140,21 +140,21 @@ class Features:
 
     def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         examples = Examples.of(split)
-        batches = examples.in_order(_BATCH_SIZE)
+        first, _ = examples.rows(0, 1)
         if part not in self._traced:
-            self._traced[part] = _trace(part.extractor, batches.element_spec[0])
+            self._traced[part] = _trace(part.extractor, first)
         extract = self._traced[part]
         dtypes = [spec.dtype for spec in self._specs(part, len(split))]
-        done, total = 0, len(split)
+        total = len(split)
         told = self.on_progress if part.weights else lambda *_: None  # scaling takes no time
-        told(done, total)
-        for x, y in batches:
+        told(0, total)
+        for start in range(0, total, _BATCH_SIZE):
+            x, y = examples.rows(start, stop := min(start + _BATCH_SIZE, total))
             arrays = [tensor.numpy() for tensor in extract(x)]
-            if done == 0:
-                _check_rows(arrays, extract(examples.first()[0]), len(y))
+            if start == 0:
+                _check_rows(arrays, extract(first), len(y))
             yield [a.astype(dtype, copy=False) for a, dtype in zip(arrays, dtypes, strict=True)]
-            done += len(y)
-            told(done, total)
+            told(stop, total)
 
     def _remember(self, key: str, size: int, examples: Examples) -> None:
         """Keep features in memory; those that were used least recently give way."""
@@ -163,15 +163,15 @@ class Features:
             self._memory.popitem(last=False)
 
 
-def _trace(extractor: keras.Model, spec: Any) -> Any:
-    """Return a compiled function of batches of any size; they are as a spec says otherwise."""
+def _trace(extractor: keras.Model, example: Any) -> Any:
+    """Return a compiled function of batches of any size; they are as an example otherwise."""
 
     def extract(x: Any) -> list[Any]:
         features: list[Any] = keras.tree.flatten(extractor(x, training=False))
         return features
 
     signature = keras.tree.map_structure(
-        lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), spec
+        lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), example
     )
     return tf.function(extract, input_signature=[signature]).get_concrete_function()
 

@@ -4,19 +4,20 @@ import gc
 
 from pipeline.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
 
-_FULL_EVERY = 10  # trials; what `traces` lets go was taken out of sight before
+_MANY = 50_000  # objects; a trained model that `traces` keeps has some 6,000, and 5 MB
 
 
 class GarbageCollection(SearchCallback):
     """Lets the garbage collector look only at what the last trial has made.
 
     Keras collects garbage before every model that is built. To look at all that was imported takes
-    0.2 s, as long as to build a small model and to train it for an epoch. So what survives a trial
-    is taken out of the collector's sight, and looked at once in a while.
+    0.3 s, as long as to build a small model and to train it for an epoch. So what survives a trial
+    is taken out of the collector's sight, and looked at again when much was: some of it was models
+    that `traces` has let go since.
     """
 
     def __init__(self) -> None:
-        self._trials = 0
+        self._out_of_sight = 0
 
     def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
         """Take out of sight what was made before the search."""
@@ -24,15 +25,19 @@ class GarbageCollection(SearchCallback):
 
     def on_trial_end(self, record: TrialEnd) -> None:  # noqa: ARG002
         """Collect what the trial left."""
-        self._trials += 1
-        if self._trials % _FULL_EVERY == 0:
+        self._out_of_sight += self._freeze()
+        if self._out_of_sight > _MANY:
             gc.unfreeze()
-        self._freeze()
+            self._freeze()
+            self._out_of_sight = 0
 
     def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
         """Let everything be looked at again."""
         gc.unfreeze()
 
-    def _freeze(self) -> None:
+    def _freeze(self) -> int:
+        """Collect, take the rest out of sight, and return how many objects it has."""
         gc.collect()
+        rest = len(gc.get_objects())
         gc.freeze()
+        return rest

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.callbacks import SearchBegin, SearchCallback, TrialEnd
+from pipeline.callbacks import EpochEnd, SearchCallback, SearchEnd, TrialEnd
 
 
 class Reporting(SearchCallback):
@@ -32,23 +32,21 @@ class Reporting(SearchCallback):
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
-        """Start the process."""
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is not meant for it
-        )
+    def on_epoch_end(self, record: EpochEnd) -> None:  # noqa: ARG002
+        """Start the process; what comes before the first epoch needs all cores."""
+        self._start()
 
     def on_trial_end(self, record: TrialEnd) -> None:  # noqa: ARG002
         """Tell it that there is something new."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        if self._process.poll() is None:
-            self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
+        process = self._start()
+        assert process.stdin is not None
+        if process.poll() is None:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+
+    def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
+        """Start the process, if no trial was left to do."""
+        self._start()
 
     def close(self) -> str | None:
         """Wait for the last version of the report; Ctrl-C ends the waiting.
@@ -64,3 +62,14 @@ class Reporting(SearchCallback):
             return "interrupted"
         lines = errors.decode(errors="replace").strip().splitlines() or ["unknown error"]
         return lines[-1] if self._process.returncode else None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is not meant for it
+            )
+        return self._process

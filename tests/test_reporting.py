@@ -104,8 +104,17 @@ def test_the_report_grows_with_the_search(tmp_path):
 
 def test_a_report_that_cannot_be_made_says_why(tmp_path):
     reporting = Reporting(tmp_path, every_seconds=0.0)  # there is no journal
-    reporting.on_search_begin(records.search_begin())
+    reporting.on_epoch_end(records.epoch_end())
     assert "journal.jsonl" in str(reporting.close())
+
+
+def test_a_continued_search_without_a_trial_left_has_one_too(tmp_path):
+    search, earlier = Search(tmp_path), Story().begin().trial("0000")
+    for record in earlier.records:
+        records.tell(search.journal, record)
+    search.tell(Story().end(message="nothing was left"))
+    assert search.reporting.close() is None
+    assert "nothing was left" in search.path.read_text(encoding="utf-8")
 
 
 def test_a_search_that_never_began_has_none(tmp_path):
