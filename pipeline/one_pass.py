@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.splits import Split
 
 _KEY = "predictions, which are no metric"
-_OF_PREDICT = ("predict", "predict_step", "make_predict_function")
+_KERAS = ("evaluate", "predict", "predict_step", "make_predict_function")
 
 
 def evaluate_and_predict(
@@ -31,23 +31,20 @@ def evaluate_and_predict(
         The metrics as `evaluate` names them, and what `predict` would return; None if the model's
         class evaluates or predicts in a way of its own, so that this cannot tell.
     """
+    arguments = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
     noted = _Noted()
-    with contextlib.nullcontext() if _predicts_otherwise(model) else _told(model):
-        results = model.evaluate(
-            split.x,
-            split.y,
-            batch_size=batch_size,
-            verbose=0,
-            return_dict=True,
-            callbacks=[noted],
-        )
+    if _has_own_way(model):
+        results = model.evaluate(split.x, split.y, **arguments)
+    else:
+        with _told(model):
+            results = model.evaluate(split.x, split.y, callbacks=[noted], **arguments)
     metrics = {name: float(value) for name, value in results.items() if name != _KEY}
     return metrics, noted.predictions(len(split))
 
 
-def _predicts_otherwise(model: keras.Model) -> bool:
+def _has_own_way(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what its metrics are given."""
-    own = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _OF_PREDICT)
+    own = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _KERAS)
     return own or "compute_metrics" in vars(model)
 
 

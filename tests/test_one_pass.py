@@ -34,6 +34,11 @@ class PredictsOtherwise(keras.Sequential):
         return super().predict_step(data) + 1.0
 
 
+class EvaluatesOtherwise(keras.Sequential):
+    def evaluate(self, x, y, batch_size, verbose, return_dict):
+        return super().evaluate(x, y, batch_size, verbose, return_dict=return_dict) | {"own": 1.0}
+
+
 def sequential(kind, **compiled):
     model = kind([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile(loss="sparse_categorical_crossentropy", **compiled)
@@ -47,7 +52,7 @@ def split(targets=None):
 
 
 def as_keras_does(model, data):
-    metrics = model.evaluate(data.x, data.y, batch_size=6, verbose=0, return_dict=True)
+    metrics = model.evaluate(x=data.x, y=data.y, batch_size=6, verbose=0, return_dict=True)
     return metrics, model.predict(data.x, batch_size=6, verbose=0)
 
 
@@ -77,9 +82,10 @@ def test_what_keras_gives_in_two_passes(model, data):
     [
         lambda: sequential(WithOwnStep),
         lambda: sequential(PredictsOtherwise),
+        lambda: sequential(EvaluatesOtherwise),
         lambda: sequential(keras.Sequential, steps_per_execution=2),
     ],
-    ids=["own test step", "own predict step", "several steps a call"],
+    ids=["own test step", "own predict step", "own evaluate", "several steps a call"],
 )
 def test_metrics_alone_where_predictions_cannot_be_told(model):
     model, data = model(), split()
