@@ -56,6 +56,7 @@ def test_nothing_is_left_of_a_training():
     assert left() == before
 
 
+@pytest.mark.thorough
 def test_plain_keras_leaves_functions_and_a_graph_of_every_fit():
     """What the test above repairs."""
 

@@ -150,7 +150,8 @@ GROWING = {
 
 
 @pytest.mark.parametrize(
-    "strategy", ["random", pytest.param("bayesian", marks=pytest.mark.thorough), "hyperband"]
+    "strategy",
+    [*(pytest.param(one, marks=pytest.mark.thorough) for one in ("random", "bayesian")), "hyperband"],
 )
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]

@@ -508,6 +508,7 @@ def test_too_many_failing_trials(search, store):
     assert shown.client.search_registered_models() == []
 
 
+@pytest.mark.thorough  # see test_main.py and test_tuner.py
 def test_the_same_seed_gives_the_same_trials_and_scores(search, store):
     def story(seed, experiment):
         overrides = ["strategy.max_trials=2", "training.epochs=1", f"seed={seed}"]

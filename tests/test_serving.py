@@ -38,6 +38,7 @@ def test_images(tmp_path):
         np.testing.assert_allclose(answer, expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_table(tmp_path):
     """Raw rows go in: numbers, categories, missing values, and a category never seen."""
     table = write_table(tmp_path / "table.csv")

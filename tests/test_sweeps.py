@@ -212,6 +212,7 @@ def test_interrupted_before_the_comparison(command, tmp_path, store, monkeypatch
     check_whole(command(LINE), tmp_path, repeated=3)
 
 
+@pytest.mark.thorough
 def test_killed_in_the_comparison(command, tmp_path, store, monkeypatch):
     log = MlflowClient.log_artifact
 

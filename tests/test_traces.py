@@ -351,7 +351,13 @@ def test_a_model_whose_training_failed_is_not_trained_again():
     assert len(trainer.traces) == 0
 
 
-@pytest.mark.parametrize(("limit", "value"), [("_MOST_MODELS", 2), ("_MOST_BYTES", 5000)])
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("_MOST_MODELS", 2),
+        pytest.param("_MOST_BYTES", 5000, marks=pytest.mark.thorough),
+    ],
+)
 def test_the_least_recently_trained_give_way(limit, value, monkeypatch):
     """Such a network takes 2 kB, with what Adam keeps of it."""
     monkeypatch.setattr(traces, limit, value)

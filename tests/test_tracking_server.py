@@ -163,6 +163,7 @@ class Proxy(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.thorough
 def test_a_faulty_server(server, store, tmp_path):
     uri, start = server
     folder = tmp_path / "s1"
