@@ -151,7 +151,10 @@ GROWING = {
 
 @pytest.mark.parametrize(
     "strategy",
-    [*(pytest.param(one, marks=pytest.mark.thorough) for one in ("random", "bayesian")), "hyperband"],
+    [
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("random", "bayesian")),
+        "hyperband",
+    ],
 )
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]
