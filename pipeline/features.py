@@ -140,7 +140,7 @@ class Features:
 
     def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         examples = Examples.of(split)
-        first, _ = examples.rows(0, 1)
+        first, _ = examples.first()
         if part not in self._traced:
             self._traced[part] = _trace(part.extractor, first)
         extract = self._traced[part]
