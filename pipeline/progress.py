@@ -125,6 +125,11 @@ class Progress(SearchCallback):
         if self._verbose > 0:
             self._print(Text(f"features of frozen layers are not reused: {reason}"))
 
+    def on_notice(self, sentence: str) -> None:
+        """Tell what a training has to say beside its results."""
+        if self._verbose > 0:
+            self._print(Text(sentence))
+
     def on_search_end(self, record: SearchEnd) -> None:
         """Take the live display away, and sum the search up."""
         was_live = self._live is not None

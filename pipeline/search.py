@@ -21,6 +21,7 @@ from pipeline.garbage import GarbageCollection
 from pipeline.history import History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
+from pipeline.notices import Notices
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.storage import Folder, find_ended, open_folder, write_config
@@ -129,7 +130,9 @@ def _run_in(
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     told = (progress.on_features, progress.on_features_refused)
     trainer = dataclasses.replace(
-        parts.trainer, features=components.make_features(config, parts.dataset, *told)
+        parts.trainer,
+        features=components.make_features(config, parts.dataset, *told),
+        notices=Notices(progress.on_notice),
     )
     parts = dataclasses.replace(parts, trainer=trainer)
     try:

@@ -16,6 +16,7 @@ from pipeline.datasets import Dataset, Split
 from pipeline.features import Features
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
+from pipeline.notices import Notices
 from pipeline.own_fit import call_own_fit, has_own_fit
 from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
@@ -59,6 +60,7 @@ class Trainer:
         precision: Keras's dtype policy.
         checkpoint_seconds: Least time between two writes of a training's state.
         features: What frozen parts of models give for the dataset; None trains models as a whole.
+        notices: Told what whoever runs the search should know.
     """
 
     hypermodel: keras_tuner.HyperModel
@@ -69,6 +71,7 @@ class Trainer:
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
     features: Features | None = None
+    notices: Notices = field(default_factory=Notices)
     traces: Traces = field(default_factory=Traces, init=False)
 
     def train(
