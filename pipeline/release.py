@@ -18,6 +18,7 @@ from typing import Any
 import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
+from pipeline.batches import Examples
 from pipeline.weights import build_optimizer
 
 _CUSTOM = "CustomGradient-"
@@ -47,22 +48,29 @@ def forget_consumers(model: keras.Model) -> None:
         operation._outbound_nodes.clear()
 
 
-def build_state(model: keras.Model, x: Any, y: Any) -> None:
-    """Create the variables of a model's optimizer, loss and metrics.
+def build_state(model: keras.Model, examples: Examples) -> None:
+    """Create the variables of a model's optimizer, loss and metrics, and change no other.
 
     Loss and metrics are left alone where the model has its own way of computing them.
 
     Args:
         model: A built model; if it is not compiled, nothing is done.
-        x: Inputs of at least one example.
-        y: Their targets.
+        examples: What it will be trained on.
     """
     if not model.compiled:
         return
     build_optimizer(model)
     if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEP):
         return
-    predicted = model(x, training=False)
+    x, y = examples.rows(0, fixed_batch_size(model) or 1)
+    with keras.StatelessScope():  # what remembers batches or draws numbers would go on from here
+        predicted = model(x, training=False)
     model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
     model.compute_metrics(x, y, predicted)
     model.reset_metrics()
+
+
+def fixed_batch_size(model: keras.Model) -> int | None:
+    """Return how many examples a model must be given at once; None if any number does."""
+    sizes = [one.shape[0] for one in getattr(model, "inputs", None) or () if one.shape]
+    return next((size for size in sizes if size is not None), None)

@@ -8,21 +8,20 @@ would do, once it has the values of all the new one's variables.
 
 import contextlib
 from collections import ChainMap, OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart
+from pipeline.release import build_state
+from pipeline.sameness import UnreadableError, identity, settings
 from pipeline.weights import Weights, build_optimizer
 
 _MOST_BYTES = 1 << 28  # of weights, which may be in an accelerator's memory
 _MOST_MODELS = 16  # each keeps its graphs, some 5 MB
-_LIBRARIES = ("keras.", "tensorflow.", "numpy", "builtins")
-_FROM_TRAINING = {"history", "stop_evaluating", "stop_predicting"}
-"""What Keras notes on a model that it has trained, evaluated or let predict."""
 
 
 class _Traced(NamedTuple):
@@ -30,19 +29,19 @@ class _Traced(NamedTuple):
 
     model: keras.Model
     part: FrozenPart | None
+    state: str
     sizes: dict[int, int]
 
 
 class Traces:
     """The models that were trained last, by all that their traces depend on.
 
-    Only models that are Keras's own from the layers to the metrics are reused: the configuration of
-    other classes and functions need not tell all that they do.
+    Equal is what `sameness` says: a model that holds anything of which nobody can tell what it does
+    is trained itself.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, _Traced] = OrderedDict()
-        self._attributes = _attributes_of_new_models()
 
     @contextlib.contextmanager
     def reused(self, fitting: Fitting, steps_per_execution: int) -> Iterator[Fitting]:
@@ -55,43 +54,28 @@ class Traces:
             steps_per_execution: Steps that a compiled call of its training takes.
 
         Yields:
-            The same training, perhaps of an equal model.
+            The same training, perhaps of an equal model; it has all its variables.
         """
-        key = self._key(fitting, steps_per_execution)
+        key = _key(fitting, steps_per_execution)
         kept = None if key is None else self._kept.pop(key, None)
-        if kept is not None:
+        if kept is None:
+            build_state(fitting.trained, fitting.train)
+            state = None if key is None else _state(fitting)
+        else:
             build_optimizer(fitting.model)
             traced = replace(fitting, model=kept.model, part=kept.part)
             Weights.all_of(fitting.trained).apply_all(traced.trained)
-            fitting = traced
+            fitting, state = traced, kept.state
         yield fitting
-        if key is not None and key == self._key(fitting, steps_per_execution):
-            self._keep(key, fitting)
+        if key is not None and state is not None and state == _state(fitting):
+            self._keep(key, _Traced(fitting.model, fitting.part, state, _sizes(fitting.model)))
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _key(self, fitting: Fitting, steps_per_execution: int) -> Hashable | None:
-        """Return what the trace depends on, beside variables; None if it cannot be told."""
-        whole, trained = fitting.model, fitting.trained
-        ordinary = self._attributes.get(type(whole), set())
-        if not vars(whole).keys() <= ordinary or not trained.compiled or trained.optimizer is None:
-            return None
-        if not _holds_only_keras(trained):
-            return None
-        config = keras.saving.serialize_keras_object(trained)
-        optimizer = config["compile_config"]["optimizer"]["config"]
-        if isinstance(optimizer.get("learning_rate"), float):
-            optimizer["learning_rate"] = "a variable"
-        if not _names_only_keras(config):
-            return None
-        part = None if fitting.part is None else fitting.part.digest
-        started = (whole._initial_epoch, trained._initial_epoch)  # BackupAndRestore sets them
-        return repr(config), part, steps_per_execution, started, trained.distribute_strategy
-
-    def _keep(self, key: Hashable, fitting: Fitting) -> None:
+    def _keep(self, key: Hashable, traced: _Traced) -> None:
         """Keep a model; those that were trained least recently give way."""
-        self._kept[key] = _Traced(fitting.model, fitting.part, _sizes(fitting.model))
+        self._kept[key] = traced
         while len(self._kept) > _MOST_MODELS or self._bytes() > _MOST_BYTES:
             self._kept.popitem(last=False)
 
@@ -100,38 +84,31 @@ class Traces:
         return sum(ChainMap(*(kept.sizes for kept in self._kept.values())).values())
 
 
-def _attributes_of_new_models() -> Mapping[type, set[str]]:
-    """Return the names that a compiled model has before a hypermodel or a callback adds others."""
-    layers = [keras.Input((1,)), keras.layers.Flatten()]
-    models = [keras.Sequential(layers), keras.Model(layers[0], layers[1](layers[0]))]
-    for model in models:
-        model.compile("sgd", "mean_squared_error")
-    return {type(model): {*vars(model), *_FROM_TRAINING} for model in models}
+def _key(fitting: Fitting, steps_per_execution: int) -> Hashable | None:
+    """Return what the trace of a new model will depend on; None if it cannot be told."""
+    state = _state(fitting)
+    if state is None:
+        return None
+    digest = None if fitting.part is None else fitting.part.digest
+    return state, digest, steps_per_execution, fitting.trained.distribute_strategy
 
 
-def _holds_only_keras(model: keras.Model) -> bool:
-    """Whether nothing that is traced is another's, or known from no variable and configuration."""
-    if "_exclude_from_weight_decay" in vars(model.optimizer):  # in no configuration
-        return False
-    layers = list(model._flatten_layers())
-    held = (value for layer in layers for value in vars(layer).values() if callable(value))
-    modules = (getattr(value, "__module__", None) or "builtins" for value in held)
-    # What a layer has learnt by `adapt` is a constant of the trace.
-    adapted = any(hasattr(layer, "adapt") for layer in layers)
-    return not adapted and all(module.startswith(_LIBRARIES) for module in modules)
+def _state(fitting: Fitting) -> str | None:
+    """Return what a training's models are, the values of their variables apart; None if unknown.
 
-
-def _names_only_keras(config: Any) -> bool:
-    """Whether a configuration names no function, and no class but Keras's."""
-    if isinstance(config, Mapping):
-        if str(config.get("module", "keras")).partition(".")[0] != "keras":
-            return False
-        if config.get("class_name") == "__lambda__":
-            return False
-        return all(_names_only_keras(value) for value in config.values())
-    if isinstance(config, list | tuple):
-        return all(_names_only_keras(value) for value in config)
-    return True
+    The variables are given from model to model, but for those of the metrics, which every epoch
+    sets to 0. The frozen ones are told by the part's digest.
+    """
+    whole, trained = fitting.model, fitting.trained
+    optimizer = trained.optimizer if trained.compiled else None
+    if optimizer is None:
+        return None
+    apart = [*whole.variables, *trained.variables, *optimizer.variables]
+    metrics = [*whole.metrics_variables, *trained.metrics_variables]
+    try:
+        return identity(settings(), whole, trained, values_apart=[*apart, *metrics])
+    except UnreadableError:
+        return None
 
 
 def _sizes(model: keras.Model) -> dict[int, int]:

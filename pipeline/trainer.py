@@ -114,7 +114,7 @@ class Trainer:
         fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
         told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
         if has_own_fit(self.hypermodel):
-            build_state(model, *fitting.train.first())
+            build_state(model, fitting.train)
             watcher = told(objective_in_logs=False)
             watcher.take(self._run_own_fit(model, execution, watcher), model)
         else:
@@ -226,8 +226,6 @@ class Trainer:
             callbacks, batch_size=batch_size, epochs=execution.epochs
         )
         with self.traces.reused(fitting, steps) as used:
-            if used is fitting:
-                build_state(used.trained, *used.train.first())
             watcher = told(part=used.part, objective_in_logs=True)
             initial_epoch = self._continue(used, execution, watcher, callbacks)
             if initial_epoch < execution.epochs:
