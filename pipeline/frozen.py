@@ -1,7 +1,7 @@
 """The beginning of a model that no training changes: where it ends, what it is, and the rest."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-_NAMES = ("name", "keras_history", "input_layers", "output_layers")
-"""Where a model's configuration has names of layers."""
-_UPDATES_IN_TRAINING = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
+from pipeline.constant_layers import is_constant
+from pipeline.sameness import UnreadableError, identity, users_function
+
 
 
 class NotReusableError(ValueError):
@@ -102,35 +102,19 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
     # No copies: what assigns to a variable leaves alone an array that looks at its memory.
     weights = tuple(tf.convert_to_tensor(weight.value).numpy() for weight in extractor.weights)
-    config = _renamed(keras.saving.serialize_keras_object(extractor), {})
-    digest = hashlib.sha256(repr((keras.__version__, config)).encode())
+    try:
+        what = identity(
+            extractor, values_apart=extractor.weights, names=False, users_functions=False
+        )
+    except UnreadableError as error:
+        raise NotReusableError(f"of its frozen layers, {error}") from error
+    digest = hashlib.sha256(repr((keras.__version__, what)).encode())
     for array in weights:
         digest.update(repr((array.dtype.str, array.shape)).encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     features = boundary[0] if len(boundary) == 1 else boundary
     head = keras.Model(features, graph._outputs_struct, name=graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
-
-
-def _renamed(value: Any, names: Mapping[str, str], key: str = "") -> Any:
-    """Return a model's configuration with numbers for the names of its layers.
-
-    Keras numbers the layers of a process, so that the same network has other names in a search that
-    comes later in it.
-    """
-    if isinstance(value, dict):
-        if value.get("class_name") == "DTypePolicy":  # its name is no layer's
-            return value
-        inner = names
-        if isinstance(layers := value.get("layers"), list):  # a graph, whose names are its own
-            inner = {layer["config"]["name"]: f"#{i}" for i, layer in enumerate(layers)}
-        return {
-            name: _renamed(item, names if name == "name" else inner, name)
-            for name, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_renamed(item, names, key) for item in value]
-    return names.get(value, value) if key in _NAMES and isinstance(value, str) else value
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
@@ -157,26 +141,31 @@ def _nodes(graph: Any) -> Iterator[Any]:
 def _obstacle(operation: Any) -> str | None:
     """Say why an operation is not frozen and deterministic; None if it is."""
     for part in _flattened(operation):
-        name = f"layer {part.name!r} ({type(part).__name__})"
-        if not type(part).__module__.startswith("keras.") or isinstance(part, keras.layers.Lambda):
-            return f"{name} is not one of Keras's own, and may do anything in training"
-        reason = _layers_obstacle(part) if isinstance(part, keras.Layer) else None
+        reason = _parts_obstacle(part)
         if reason is not None:
-            return f"{name} {reason}"
+            return f"layer {part.name!r} ({type(part).__name__}) {reason}"
     return None
 
 
-def _layers_obstacle(layer: keras.Layer) -> str | None:
-    if layer.trainable_variables:
+def _parts_obstacle(part: Any) -> str | None:
+    if not type(part).__module__.startswith("keras.") or isinstance(part, keras.layers.Lambda):
+        return "is not one of Keras's own, and may do anything in training"
+    if (function := users_function(part)) is not None:
+        return f"holds the function {function}, which may do anything in training"
+    if not isinstance(part, keras.Layer):
+        return None  # an operation of `keras.ops` gives the same for the same
+    if part.trainable_variables:
         return "is trained"
-    if layer._seed_generators and getattr(layer, "rate", None) != 0:
+    if part._seed_generators and getattr(part, "rate", None) != 0:
         return "is random in training, even if it is called with training=False"
-    if isinstance(layer, _UPDATES_IN_TRAINING) and layer.trainable:
+    if isinstance(part, keras.layers.BatchNormalization) and part.trainable:
         return "learns statistics in training"
-    if getattr(layer, "stateful", False):
+    if getattr(part, "stateful", False):
         return "remembers the batch before"
-    if layer.activity_regularizer is not None:
+    if part.activity_regularizer is not None:
         return "adds to the loss"
+    if not is_constant(part):
+        return "is not known to give the same in every training step"
     return None
 
 

@@ -42,6 +42,11 @@ _CHANGES = frozenset(
 """Instructions that reach beyond a function; `STORE_DEREF` only where the variable is another's."""
 
 
+def is_keras_own(function: types.FunctionType) -> bool:
+    """Whether a function is what a library has under its name, not one that has borrowed it."""
+    return classes.is_of_a_library(function) and _found_at_its_name(function)
+
+
 def read_function(reader: Any, function: types.FunctionType) -> None:
     """Note a function.
 
@@ -54,7 +59,7 @@ def read_function(reader: Any, function: types.FunctionType) -> None:
     """
     owner = f"{function.__module__}.{function.__qualname__}"
     librarys = classes.is_of_a_library(function)
-    if librarys and function.__closure__ is None and _found_at_its_name(function):
+    if function.__closure__ is None and is_keras_own(function):
         reader.note(f"function {owner}")
     else:
         if librarys:

@@ -5,12 +5,14 @@ reused that could be.
 """
 
 import functools
+import types
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from pipeline.sameness.functions import is_keras_own
 from pipeline.sameness.unreadable import UnreadableError
 
 _BOOKKEEPING = frozenset(
@@ -79,6 +81,15 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
     if not names and kind.__module__.startswith("keras."):
         ignored |= _NAMES
     return ignored
+
+
+def users_function(operation: keras.Operation) -> str | None:
+    """Return the name of a function among an operation's attributes that is not Keras's own."""
+    ignored = beside_the_point(type(operation), names=True)
+    for name, value in vars(operation).items():
+        if name not in ignored and isinstance(value, types.FunctionType) and not is_keras_own(value):
+            return value.__qualname__
+    return None
 
 
 def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
