@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -76,16 +76,30 @@ class Examples:
         Returns:
             Pairs of inputs and targets, `steps(batch_size)` of them an epoch.
         """
+        rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
+        return self._fetch(tf.data.Dataset.range(initial_epoch, epochs).flat_map(rows))
+
+    def shuffled_once(self, batch_size: int, epoch: tf.Variable, *, seed: int) -> tf.data.Dataset:
+        """Return the batches of one epoch, in the order that `shuffled` gives it.
+
+        Args:
+            batch_size: Examples a batch; the last one may have fewer.
+            epoch: Absolute number of the epoch, int64; looked at whenever the batches begin.
+            seed: Any integer.
+        """
+        rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
+        now = tf.data.Dataset.range(1).map(lambda _: epoch.read_value())
+        cardinality = tf.data.experimental.assert_cardinality(self.steps(batch_size))
+        return self._fetch(now.flat_map(rows)).apply(cardinality)
+
+    def _rows_of_epoch(self, epoch: tf.Tensor, *, batch_size: int, seed: int) -> tf.data.Dataset:
+        """Return the numbers of the examples of each batch of an epoch."""
         count = len(self)
         first = derive_seed(seed, "order") % 2**31
-
-        def rows(epoch: tf.Tensor) -> tf.data.Dataset:
-            seeds = tf.stack([tf.constant(first, tf.int64), epoch])
-            order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
-            starts = tf.data.Dataset.range(0, count, batch_size)
-            return starts.map(lambda start: order[start : start + batch_size])
-
-        return self._fetch(tf.data.Dataset.range(initial_epoch, epochs).flat_map(rows))
+        seeds = tf.stack([tf.constant(first, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=seeds)
+        starts = tf.data.Dataset.range(0, count, batch_size)
+        return starts.map(lambda start: order[start : start + batch_size])
 
     def _fetch(self, rows: tf.data.Dataset) -> tf.data.Dataset:
         if self._is_mapped:
@@ -108,6 +122,25 @@ class Examples:
     @property
     def _is_mapped(self) -> bool:
         return any(isinstance(array, np.memmap) for array in keras.tree.flatten(self.x))
+
+
+class EpochByEpoch(keras.callbacks.Callback):
+    """Batches that end with each epoch, for a model that may ask for more than an epoch has.
+
+    Args:
+        examples: What they are made of.
+        batch_size: Examples a batch; the last one of an epoch may have fewer.
+        seed: Any integer.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, *, seed: int) -> None:
+        super().__init__()
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.batches = examples.shuffled_once(batch_size, self._epoch, seed=seed)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Let the next batches be those of an epoch."""
+        self._epoch.assign(epoch)
 
 
 def _source(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -35,6 +35,7 @@ class Features:
         half_precision: Whether to keep them as float16, in half the space.
         on_progress: Told how many examples of how many are computed, if they go through weights.
         on_refusal: Told why a model is trained as a whole, once for each reason.
+        given_up: Why no model is trained on features any more; None while they are.
     """
 
     dataset: Dataset
@@ -43,17 +44,44 @@ class Features:
     half_precision: bool
     on_progress: Callable[[int, int], None]
     on_refusal: Callable[[str], None]
+    given_up: str | None = field(default=None, init=False)
     _memory: OrderedDict[str, tuple[int, Examples]] = field(default_factory=OrderedDict, init=False)
     _traced: WeakKeyDictionary[FrozenPart, Any] = field(
         default_factory=WeakKeyDictionary, init=False
     )
     _refusals: set[str] = field(default_factory=set, init=False)
+    _checked: set[str] = field(default_factory=set, init=False)
+    _wrong: dict[str, str] = field(default_factory=dict, init=False)
 
     def refuse(self, reason: str) -> None:
         """Tell why a model is trained as a whole, if it was not told yet."""
         if reason not in self._refusals:
             self._refusals.add(reason)
             self.on_refusal(reason)
+
+    def check(self, part: FrozenPart, compare: Callable[[], None]) -> None:
+        """Make sure, once for each frozen part, that its features are what a training needs.
+
+        Args:
+            part: The frozen part of a model.
+            compare: Raises `NotReusableError` if they are not.
+
+        Raises:
+            NotReusableError: They are not, now or when it was found out.
+        """
+        if part.digest in self._wrong:
+            raise NotReusableError(self._wrong[part.digest])
+        if part.digest not in self._checked:
+            try:
+                compare()
+            except NotReusableError as error:
+                self._wrong[part.digest] = str(error)
+                raise
+            self._checked.add(part.digest)
+
+    def give_up(self, reason: str) -> None:
+        """Train all models of the search as a whole from now on."""
+        self.given_up = reason
 
     def of(self, part: FrozenPart, split: Split) -> Examples:
         """Return the features of a split's examples, with their targets.

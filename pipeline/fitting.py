@@ -6,10 +6,11 @@ from typing import Any
 
 import keras
 
-from pipeline.batches import Examples
+from pipeline.batches import EpochByEpoch, Examples
 from pipeline.frozen import FrozenPart
+from pipeline.frozen_watch import watches
 from pipeline.fused_adam import fused
-from pipeline.throughput import steps_per_execution, validation_batch_size
+from pipeline.throughput import makes_its_steps, steps_per_execution, validation_batch_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +80,30 @@ class Fitting:
         trained, steps = self.trained, self.train.steps(batch_size)
         trained.steps_per_execution = steps_per_execution
         order = {"initial_epoch": initial_epoch, "epochs": epochs}
+        batches = self.train.shuffled(batch_size, seed=seed, **order)
+        fed: Mapping[str, Any] = {"x": batches, "steps_per_epoch": steps}
+        if makes_its_steps(trained) or steps % steps_per_execution:
+            # What asks for more batches than an epoch has would be given the next one's.
+            by_epoch = EpochByEpoch(self.train, batch_size, seed=seed)
+            callbacks = [by_epoch, *callbacks]
+            fed = {"x": by_epoch.batches}
         with fused(trained.optimizer):
             trained.fit(
-                self.train.shuffled(batch_size, seed=seed, **order),
+                **fed,
                 shuffle=False,  # done already
-                steps_per_epoch=steps,
-                validation_data=self._validation_batches(batch_size),
-                callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps),
+                validation_data=self._validation_batches(callbacks, batch_size),
+                callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps, verbose=0),
                 verbose=0,
                 **order,
             )
 
-    def _validation_batches(self, batch_size: int) -> Any:
+    def _validation_batches(
+        self, callbacks: Sequence[keras.callbacks.Callback], batch_size: int
+    ) -> Any:
         if self.validation is None:
             return None
-        return self.validation.in_order(validation_batch_size(self.trained, batch_size))
+        size = validation_batch_size(self.trained, callbacks, batch_size)
+        return self.validation.in_order(size)
 
     def _told_of_the_whole(
         self, callbacks: Sequence[keras.callbacks.Callback], **params: int
@@ -103,7 +113,10 @@ class Fitting:
             return list(callbacks)
         self.model.stop_training = False
         told = keras.callbacks.CallbackList(
-            [*callbacks, _StopToo(self.part.head)], add_history=True, model=self.model, **params
+            [*callbacks, *watches(self.part, callbacks), _StopToo(self.part.head)],
+            add_history=True,
+            model=self.model,
+            **params,
         )
         self.part.head.history = self.model.history
         return told

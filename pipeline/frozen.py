@@ -13,7 +13,6 @@ from pipeline.constant_layers import is_constant
 from pipeline.sameness import UnreadableError, identity, users_function
 
 
-
 class NotReusableError(ValueError):
     """A model has frozen weights, but not in a part whose features could be stored."""
 
@@ -52,7 +51,7 @@ def find_frozen_part(model: keras.Model) -> FrozenPart | None:
     Raises:
         NotReusableError: There are frozen weights outside of such a part; the sentence says why.
     """
-    frozen = _has_frozen_weights(model)
+    frozen = has_frozen_weights(model)
     try:
         part, obstacle = _split(model)
     except NotReusableError:
@@ -188,6 +187,6 @@ def _check_storable(tensor: Any) -> None:
         raise NotReusableError("the features of its frozen layers have no fixed shape")
 
 
-def _has_frozen_weights(model: keras.Model) -> bool:
+def has_frozen_weights(model: keras.Model) -> bool:
     """Whether somebody has frozen a layer with weights."""
     return any(layer.weights for layer in model._flatten_layers() if not layer.trainable)

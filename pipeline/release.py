@@ -62,7 +62,7 @@ def build_state(model: keras.Model, examples: Examples) -> None:
     build_optimizer(model)
     if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEP):
         return
-    x, y = examples.rows(0, fixed_batch_size(model) or 1)
+    x, y = examples.rows(0, fixed_batch_size(model) or min(2, len(examples)))
     with keras.StatelessScope():  # what remembers batches or draws numbers would go on from here
         predicted = model(x, training=False)
     model.compute_loss(x=x, y=y, y_pred=predicted, training=False)

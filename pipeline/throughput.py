@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from pipeline.additive import is_additive
+
 _VALIDATION_BYTES = 1 << 26
 _FEW_STEPS = 300
 _MOST_STEPS = 64
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TRAINING_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 
 
 def steps_per_execution(
@@ -37,29 +40,48 @@ def steps_per_execution(
     Returns:
         1, or what the model was compiled with, where nothing else is sensible.
     """
-    watched = any(
-        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-        for callback in callbacks
-        for hook in _BATCH_HOOKS
-    )
-    if model.steps_per_execution != 1 or model.run_eagerly or watched:
-        return int(model.steps_per_execution)
+    as_compiled = int(model.steps_per_execution)
+    if as_compiled != 1 or model.run_eagerly or makes_its_steps(model):
+        return as_compiled
+    if _watch(callbacks, (*_TRAINING_HOOKS, *_TEST_HOOKS)):
+        return 1
     if steps * epochs < _FEW_STEPS:
         return 1
     # Keras takes no fewer steps in the last call of an epoch: they would be the next one's.
     return max(count for count in range(1, _MOST_STEPS + 1) if steps % count == 0)
 
 
-def validation_batch_size(model: keras.Model, batch_size: int) -> int:
+def makes_its_steps(model: keras.Model) -> bool:
+    """Whether a model has its own `make_train_function`, which may take any number of batches."""
+    own = type(model).make_train_function is not keras.Model.make_train_function
+    return own or "make_train_function" in vars(model)
+
+
+def _watch(callbacks: Sequence[keras.callbacks.Callback], hooks: Sequence[str]) -> bool:
+    """Whether a callback has one of some hooks, by its class or set on it."""
+    return any(
+        hook in vars(callback)
+        or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for callback in callbacks
+        for hook in hooks
+    )
+
+
+def validation_batch_size(
+    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], batch_size: int
+) -> int:
     """Return a batch size for validation: as large as fits 64 MB of activations.
 
     Args:
-        model: A built model; one that does not say what its layers give keeps `batch_size`.
-        batch_size: That of the training, which is the least.
+        model: A built model.
+        callbacks: What watches its training; some look at every batch of the validation.
+        batch_size: That of the training, which is the least, and Keras's own choice.
 
     Returns:
-        Examples a batch.
+        Examples a batch; `batch_size` unless loss and metrics are known not to depend on it.
     """
+    if _watch(callbacks, _TEST_HOOKS) or not is_additive(model):
+        return batch_size
     shapes = [
         tensor.shape[1:]
         for layer in model._flatten_layers()

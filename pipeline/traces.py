@@ -56,13 +56,13 @@ class Traces:
         Yields:
             The same training, perhaps of an equal model; it has all its variables.
         """
+        build_optimizer(fitting.model)
         key = _key(fitting, steps_per_execution)
         kept = None if key is None else self._kept.pop(key, None)
         if kept is None:
             build_state(fitting.trained, fitting.train)
             state = None if key is None else _state(fitting)
         else:
-            build_optimizer(fitting.model)
             traced = replace(fitting, model=kept.model, part=kept.part)
             Weights.all_of(fitting.trained).apply_all(traced.trained)
             fitting, state = traced, kept.state

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from pipeline.batches import Examples
 from pipeline.best_epoch import BestEpoch, EpochListener
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Split
+from pipeline.feature_check import check_first_batch
 from pipeline.features import Features
 from pipeline.fitting import Fitting
-from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
+from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part, has_frozen_weights
+from pipeline.frozen_watch import FrozenPartChangedError, may_unfreeze
 from pipeline.notices import Notices
 from pipeline.own_fit import call_own_fit, has_own_fit
 from pipeline.release import build_state, forget_consumers, gradients_released
@@ -102,19 +105,24 @@ class Trainer:
             DamagedFileError: The checkpoint cannot be read.
         """
         with gradients_released():
-            return self._train(execution, on_epoch_end, should_stop)
+            try:
+                return self._train(execution, on_epoch_end, should_stop)
+            except FrozenPartChangedError as error:
+                assert self.features is not None, "only a training on features is watched"
+                self.features.give_up(str(error))
+                return self._train(execution, on_epoch_end, should_stop)
 
     def _train(
         self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
     ) -> TrainingResult:
         model = self.build(execution.hyperparameters, execution.seed)
-        build_optimizer(model)
         if execution.weights is not None:
             execution.weights.apply(model)
         fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
         told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
         if has_own_fit(self.hypermodel):
-            build_state(model, fitting.train)
+            if not has_frozen_weights(model):  # which it may unfreeze before it trains
+                build_state(model, fitting.train)
             watcher = told(objective_in_logs=False)
             watcher.take(self._run_own_fit(model, execution, watcher), model)
         else:
@@ -193,13 +201,23 @@ class Trainer:
         if features is not None and model.compiled:
             try:
                 if (part := self._frozen_part(model)) is not None:
-                    return fed(functools.partial(features.of, part), part)
+                    fitting = fed(functools.partial(features.of, part), part)
+                    halved = features.half_precision
+                    compare = functools.partial(
+                        check_first_batch, fitting, train, half_precision=halved
+                    )
+                    features.check(part, compare)
+                    return fitting
             except NotReusableError as error:
                 features.refuse(str(error))
         return fed(self._examples)
 
     def _frozen_part(self, model: keras.Model) -> FrozenPart | None:
         part = find_frozen_part(model)
+        if part is not None and self.features is not None and self.features.given_up is not None:
+            if part.weights:
+                raise NotReusableError(self.features.given_up)
+            return None
         if part is not None and has_own_fit(self.hypermodel):
             if part.weights:
                 raise NotReusableError("its hypermodel has a fit of its own")
@@ -225,7 +243,8 @@ class Trainer:
         steps = fitting.steps_per_execution(
             callbacks, batch_size=batch_size, epochs=execution.epochs
         )
-        with self.traces.reused(fitting, steps) as used:
+        unfreezes = fitting.part is None and may_unfreeze(fitting.model, callbacks)
+        with nullcontext(fitting) if unfreezes else self.traces.reused(fitting, steps) as used:
             watcher = told(part=used.part, objective_in_logs=True)
             initial_epoch = self._continue(used, execution, watcher, callbacks)
             if initial_epoch < execution.epochs:

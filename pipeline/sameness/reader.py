@@ -140,7 +140,7 @@ def _read_array(reader: Reader, value: Any) -> None:
 
 def _read_tensor(reader: Reader, value: Any) -> None:
     reader.note("tensor")
-    reader.read_array(value.numpy())
+    reader.read_array(np.asarray(value.numpy()))
 
 
 def _read_partial(reader: Reader, value: Any) -> None:
