@@ -54,6 +54,7 @@ class Training:
     batch_size: int = MISSING
     executions_per_trial: int = MISSING
     precision: Precision = MISSING
+    verify: int = MISSING
 
 
 @dataclass
@@ -140,6 +141,7 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "training.epochs": (1, None),
     "training.batch_size": (1, None),
     "training.executions_per_trial": (1, None),
+    "training.verify": (0, None),
     "final.epochs": (1, None),
     "features.max_memory_mb": (0, None),
     "features.max_disk_mb": (0, None),

@@ -24,7 +24,7 @@ class SearchError(RuntimeError):
 
 def is_trials_own(failure: BaseException) -> bool:
     """Whether a failure is the trial's alone, so that the search goes on."""
-    fatal = isinstance(failure, keras_tuner.errors.FatalError)
+    fatal = isinstance(failure, keras_tuner.errors.FatalError | SearchError)
     return isinstance(failure, Exception) and not fatal and not can_be_continued(failure)
 
 

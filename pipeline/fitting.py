@@ -9,8 +9,9 @@ import keras
 from pipeline.batches import EpochByEpoch, Examples
 from pipeline.frozen import FrozenPart
 from pipeline.frozen_watch import watches
-from pipeline.fused_adam import fused
-from pipeline.throughput import makes_its_steps, steps_per_execution, validation_batch_size
+from pipeline.throughput import Throughput, makes_its_steps
+
+_FAST = Throughput()
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +23,14 @@ class Fitting:
         train: What it is trained on: features, if there is a frozen part.
         validation: What it is validated on after every epoch, if anything.
         part: The frozen part, of which the examples are the features.
+        throughput: How much the model is given at once.
     """
 
     model: keras.Model
     train: Examples
     validation: Examples | None = None
     part: FrozenPart | None = None
+    throughput: Throughput = _FAST
 
     @classmethod
     def compiled(
@@ -36,6 +39,7 @@ class Fitting:
         train: Examples,
         validation: Examples | None = None,
         part: FrozenPart | None = None,
+        throughput: Throughput = _FAST,
     ) -> "Fitting":
         """Compile what follows the frozen part, if there is one, as the whole model is compiled."""
         if part is not None:  # losses and metrics go over as they are, the optimizer is shared
@@ -43,7 +47,7 @@ class Fitting:
             part.head.compile(
                 **(arguments | {"optimizer": model.optimizer, "auto_scale_loss": False})
             )
-        return cls(model, train, validation, part)
+        return cls(model, train, validation, part, throughput)
 
     @property
     def trained(self) -> keras.Model:
@@ -55,7 +59,7 @@ class Fitting:
     ) -> int:
         """Return how many steps a compiled call should take; see `throughput`."""
         steps = self.train.steps(batch_size)
-        return steps_per_execution(self.trained, callbacks, steps=steps, epochs=epochs)
+        return self.throughput.steps(self.trained, callbacks, steps=steps, epochs=epochs)
 
     def run(
         self,
@@ -87,7 +91,7 @@ class Fitting:
             by_epoch = EpochByEpoch(self.train, batch_size, seed=seed)
             callbacks = [by_epoch, *callbacks]
             fed = {"x": by_epoch.batches}
-        with fused(trained.optimizer):
+        with self.throughput.stepping(trained.optimizer):
             trained.fit(
                 **fed,
                 shuffle=False,  # done already
@@ -102,7 +106,7 @@ class Fitting:
     ) -> Any:
         if self.validation is None:
             return None
-        size = validation_batch_size(self.trained, callbacks, batch_size)
+        size = self.throughput.validation(self.trained, callbacks, batch_size)
         return self.validation.in_order(size)
 
     def _told_of_the_whole(

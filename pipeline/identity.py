@@ -88,6 +88,7 @@ def fingerprint(
         16 hexadecimal digits; two searches with the same may continue one another.
     """
     strategy = {key: value for key, value in config.strategy.items() if key not in _BUDGET}
+    training = {key: value for key, value in asdict(config.training).items() if key != "verify"}
     decisive = {
         "dataset": digest,
         "model": config.model,
@@ -95,7 +96,7 @@ def fingerprint(
         "space": space,
         "strategy": strategy,
         "objective": asdict(config.objective),
-        "training": asdict(config.training),
+        "training": training,
         "callbacks": config.callbacks,
         "seed": config.seed,
         "final": asdict(config.final),

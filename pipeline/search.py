@@ -29,6 +29,7 @@ from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
+from pipeline.verification import Verification
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
 
@@ -146,6 +147,7 @@ def _run_in(
             callbacks=callbacks,
             max_failed_trials=config.max_failed_trials,
             max_seconds=config.max_seconds,
+            verification=Verification(trainer, config.training.verify),
             earlier=_catch_up(config, parts.oracle, folder, progress, callbacks, console),
             should_stop=interruption.requested,
         )

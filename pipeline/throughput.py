@@ -1,11 +1,15 @@
 """How much a model is given at once: as much as its callbacks and the memory allow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
 from pipeline.additive import is_additive
+from pipeline.fused_adam import fused
 
 _VALIDATION_BYTES = 1 << 26
 _FEW_STEPS = 300
@@ -92,3 +96,38 @@ def validation_batch_size(
         return batch_size
     numbers = sum(int(np.prod([size or 1 for size in shape])) for shape in shapes)
     return max(batch_size, _VALIDATION_BYTES // (4 * numbers))
+
+
+def steps_as_compiled(
+    model: keras.Model,
+    callbacks: Sequence[keras.callbacks.Callback],  # noqa: ARG001
+    *,
+    steps: int,  # noqa: ARG001
+    epochs: int,  # noqa: ARG001
+) -> int:
+    """Return how many steps a compiled call takes in Keras."""
+    return int(model.steps_per_execution)
+
+
+def validation_as_trained(
+    model: keras.Model,  # noqa: ARG001
+    callbacks: Sequence[keras.callbacks.Callback],  # noqa: ARG001
+    batch_size: int,
+) -> int:
+    """Return the batch size of a validation in Keras: that of the training."""
+    return batch_size
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """How much a model is given at once, and how its optimizer steps.
+
+    Attributes:
+        steps: Decides on the steps of a compiled call, as `steps_per_execution`.
+        validation: Decides on the batches of the validation, as `validation_batch_size`.
+        stepping: Lets an optimizer step in a way of ours while the block runs, as `fused`.
+    """
+
+    steps: Callable[..., int] = steps_per_execution
+    validation: Callable[..., int] = validation_batch_size
+    stepping: Callable[[Any], AbstractContextManager[Any]] = fused

@@ -21,7 +21,6 @@ from pipeline.sameness import UnreadableError, identity, settings
 from pipeline.weights import Weights, build_optimizer
 
 _MOST_BYTES = 1 << 28  # of weights, which may be in an accelerator's memory
-_MOST_MODELS = 16  # each keeps its graphs, some 5 MB
 
 
 class _Traced(NamedTuple):
@@ -38,10 +37,15 @@ class Traces:
 
     Equal is what `sameness` says: a model that holds anything of which nobody can tell what it does
     is trained itself.
+
+    Args:
+        most_models: How many are kept; each keeps its graphs, some 5 MB. With 0 none is reused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_models: int = 16) -> None:
+        self._most_models = most_models
         self._kept: OrderedDict[Hashable, _Traced] = OrderedDict()
+        self._reuses = 0
 
     @contextlib.contextmanager
     def reused(self, fitting: Fitting, steps_per_execution: int) -> Iterator[Fitting]:
@@ -66,9 +70,15 @@ class Traces:
             traced = replace(fitting, model=kept.model, part=kept.part)
             Weights.all_of(fitting.trained).apply_all(traced.trained)
             fitting, state = traced, kept.state
+            self._reuses += 1
         yield fitting
         if key is not None and state is not None and state == _state(fitting):
             self._keep(key, _Traced(fitting.model, fitting.part, state, _sizes(fitting.model)))
+
+    @property
+    def reuses(self) -> int:
+        """How many trainings so far were of a model that had been traced."""
+        return self._reuses
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -76,7 +86,7 @@ class Traces:
     def _keep(self, key: Hashable, traced: _Traced) -> None:
         """Keep a model; those that were trained least recently give way."""
         self._kept[key] = traced
-        while len(self._kept) > _MOST_MODELS or self._bytes() > _MOST_BYTES:
+        while len(self._kept) > self._most_models or self._bytes() > _MOST_BYTES:
             self._kept.popitem(last=False)
 
     def _bytes(self) -> int:

@@ -24,6 +24,7 @@ from pipeline.own_fit import call_own_fit, has_own_fit
 from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
+from pipeline.throughput import Throughput
 from pipeline.traces import Traces
 from pipeline.weights import Weights, build_optimizer
 
@@ -64,6 +65,8 @@ class Trainer:
         checkpoint_seconds: Least time between two writes of a training's state.
         features: What frozen parts of models give for the dataset; None trains models as a whole.
         notices: Told what whoever runs the search should know.
+        throughput: How much models are given at once.
+        traces: The traced models that may be trained again.
     """
 
     hypermodel: keras_tuner.HyperModel
@@ -75,7 +78,8 @@ class Trainer:
     checkpoint_seconds: float = 60.0
     features: Features | None = None
     notices: Notices = field(default_factory=Notices)
-    traces: Traces = field(default_factory=Traces, init=False)
+    throughput: Throughput = field(default_factory=Throughput)
+    traces: Traces = field(default_factory=Traces)
 
     def train(
         self,
@@ -148,7 +152,7 @@ class Trainer:
             self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=[])
         else:
             build_optimizer(model)
-            fitting, batch_size = self._fitting(model, data), self._batch_size(hyperparameters)
+            fitting, batch_size = self._fitting(model, data), self.batch_size_of(hyperparameters)
             fitting.run(
                 batch_size=batch_size,
                 steps_per_execution=fitting.steps_per_execution(
@@ -195,7 +199,7 @@ class Trainer:
 
         def fed(examples: Callable[[Split], Examples], part: FrozenPart | None = None) -> Fitting:
             validated = None if validation is None else examples(validation)
-            return Fitting.compiled(model, examples(train), validated, part)
+            return Fitting.compiled(model, examples(train), validated, part, self.throughput)
 
         features = self.features
         if features is not None and model.compiled:
@@ -239,7 +243,7 @@ class Trainer:
         self, fitting: Fitting, execution: Execution, told: Callable[..., BestEpoch]
     ) -> BestEpoch:
         """Train as Keras does, and return what watched it."""
-        callbacks, batch_size = self.callbacks(), self._batch_size(execution.hyperparameters)
+        callbacks, batch_size = self.callbacks(), self.batch_size_of(execution.hyperparameters)
         steps = fitting.steps_per_execution(
             callbacks, batch_size=batch_size, epochs=execution.epochs
         )
@@ -295,12 +299,13 @@ class Trainer:
     ) -> Any:
         validation = (self.dataset.validation.x, self.dataset.validation.y)
         arguments |= {
-            "batch_size": self._batch_size(hyperparameters),
+            "batch_size": self.batch_size_of(hyperparameters),
             "validation_data": validation,
         }
         return call_own_fit(self.hypermodel, hyperparameters, model, data, **arguments)
 
-    def _batch_size(self, hyperparameters: keras_tuner.HyperParameters) -> int:
+    def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
+        """Return the examples a step of a trial: its hyperparameter, or the search's setting."""
         return int(hyperparameters.values.get("batch_size", self.batch_size))
 
 
@@ -308,7 +313,7 @@ def _in_order(
     callbacks: list[keras.callbacks.Callback], watcher: BestEpoch
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks with the watcher last, and its check of the objective first."""
-    if all(type(callback).__module__.startswith("keras.") for callback in callbacks):
+    if all(type(callback).__module__.startswith(("keras.", "pipeline.")) for callback in callbacks):
         # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
         return [watcher.objective_check(), *callbacks, watcher]
     return [*callbacks, watcher]

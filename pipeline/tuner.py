@@ -27,6 +27,7 @@ from pipeline.seeds import derive_seed
 from pipeline.trainer import Execution, Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.trial_values import epoch_range, trial_begin
+from pipeline.verification import DifferenceError, Verification
 from pipeline.weights import Weights
 
 __all__ = ["Earlier", "SearchError", "Tuner"]
@@ -68,6 +69,7 @@ class Tuner(keras_tuner.Tuner):
         max_failed_trials: Failed trials in a row that end the search.
         max_seconds: Time that all trials together may take; when it is over, no other trial
             starts. None does not limit it.
+        verification: Compares trials with plain Keras; None compares none.
         earlier: What earlier processes did; the oracle knows their trials already.
         should_stop: Asked between trials and at the end of every epoch whether to stop there.
     """
@@ -84,6 +86,7 @@ class Tuner(keras_tuner.Tuner):
         max_failed_trials: int,
         files: TrialFiles,
         max_seconds: float | None = None,
+        verification: Verification | None = None,
         earlier: Earlier = _NOTHING,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -105,6 +108,7 @@ class Tuner(keras_tuner.Tuner):
         self._max_failed_trials = max_failed_trials
         self._files = files
         self._max_seconds = max_seconds
+        self._verification = verification
         self._should_stop = should_stop
         self._attempts = Counter(earlier.attempts)
         self._earlier = earlier
@@ -344,7 +348,13 @@ class Tuner(keras_tuner.Tuner):
         def on_epoch_end(epoch: int, logs: Mapping[str, float]) -> None:
             self._tell_epoch(trial, execution, epoch, logs)
 
-        return self._trainer.train(task, on_epoch_end, self._should_stop)
+        if self._verification is None:
+            return self._trainer.train(task, on_epoch_end, self._should_stop)
+        try:
+            return self._verification.train(trial.trial_id, task, on_epoch_end, self._should_stop)
+        except DifferenceError as error:
+            what = f"trial {trial.trial_id} is not what Keras gives"
+            raise SearchError(f"{what}: {error}", self._folder) from error
 
     def _parents_weights(self, trial: Trial, execution: int) -> Weights | None:
         parent = trial.hyperparameters.values.get("tuner/trial_id")

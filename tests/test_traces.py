@@ -352,16 +352,13 @@ def test_a_model_whose_training_failed_is_not_trained_again():
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"),
-    [
-        ("_MOST_MODELS", 2),
-        pytest.param("_MOST_BYTES", 5000, marks=pytest.mark.thorough),
-    ],
+    ("models", "size"),
+    [(2, 1 << 28), pytest.param(16, 5000, marks=pytest.mark.thorough)],
 )
-def test_the_least_recently_trained_give_way(limit, value, monkeypatch):
+def test_the_least_recently_trained_give_way(models, size, monkeypatch):
     """Such a network takes 2 kB, with what Adam keeps of it."""
-    monkeypatch.setattr(traces, limit, value)
-    trainer, _ = make_trainer(callbacks=list)
+    monkeypatch.setattr(traces, "_MOST_BYTES", size)
+    trainer, _ = make_trainer(callbacks=list, traces=traces.Traces(models))
     died = []
 
     def build(units):

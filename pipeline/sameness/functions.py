@@ -33,10 +33,43 @@ _MATHEMATICS = (
 )
 """Modules whose functions give the same for the same; none of them draws random numbers."""
 _HARMLESS = frozenset(
-    ["abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "pow", "range", "reversed", "round", "sorted", "str", "sum", "tuple", "zip", "ValueError", "TypeError"]
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "dict",
+        "enumerate",
+        "float",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pow",
+        "range",
+        "reversed",
+        "round",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "ValueError",
+        "TypeError",
+    ]
 )
 _CHANGES = frozenset(
-    ["STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "STORE_ATTR", "DELETE_ATTR", "IMPORT_NAME", "STORE_NAME"]
+    [
+        "STORE_GLOBAL",
+        "DELETE_GLOBAL",
+        "STORE_DEREF",
+        "STORE_ATTR",
+        "DELETE_ATTR",
+        "IMPORT_NAME",
+        "STORE_NAME",
+    ]
 )
 """Instructions that reach beyond a function; `STORE_DEREF` only where the variable is another's."""
 

@@ -16,20 +16,80 @@ from pipeline.sameness.functions import is_keras_own
 from pipeline.sameness.unreadable import UnreadableError
 
 _BOOKKEEPING = frozenset(
-    ["_tracker", "_lock", "_auto_config", "_tracked", "build", "quantize", "_called", "_losses", "_loss_ids", "_losses_override", "_call_signature", "call_signature_parameters", "_call_has_training_arg", "_call_has_mask_arg", "_call_context_args", "_call_has_context_arg", "_build_shapes_dict", "_build_input_shape", "_input_spec", "_parent_path", "_path", "_inbound_nodes", "_outbound_nodes", "_saved_model_inputs_spec", "_saved_model_arg_spec", "_self_setattr_tracking", "_self_unconditional_checkpoint_dependencies", "_self_unconditional_dependency_names", "_self_unconditional_deferred_dependencies", "_self_update_uid", "_self_name_based_restores", "_self_saveable_object_factories"]
+    [
+        "_tracker",
+        "_lock",
+        "_auto_config",
+        "_tracked",
+        "build",
+        "quantize",
+        "_called",
+        "_losses",
+        "_loss_ids",
+        "_losses_override",
+        "_call_signature",
+        "call_signature_parameters",
+        "_call_has_training_arg",
+        "_call_has_mask_arg",
+        "_call_context_args",
+        "_call_has_context_arg",
+        "_build_shapes_dict",
+        "_build_input_shape",
+        "_input_spec",
+        "_parent_path",
+        "_path",
+        "_inbound_nodes",
+        "_outbound_nodes",
+        "_saved_model_inputs_spec",
+        "_saved_model_arg_spec",
+        "_self_setattr_tracking",
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+        "_self_unconditional_deferred_dependencies",
+        "_self_update_uid",
+        "_self_name_based_restores",
+        "_self_saveable_object_factories",
+    ]
 )
 """Of every layer, model and optimizer: what Keras and TensorFlow need to save and to track it."""
 _GRAPH = frozenset(
-    ["_nodes", "_nodes_by_depth", "_operations_by_depth", "_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_input_tensor"]
+    [
+        "_nodes",
+        "_nodes_by_depth",
+        "_operations_by_depth",
+        "_inputs",
+        "_outputs",
+        "_inputs_struct",
+        "_outputs_struct",
+        "_input_tensor",
+    ]
 )
 """Of models: tensors without values, which `_read_graph` notes."""
 _TRAINED = frozenset(
-    ["train_function", "test_function", "predict_function", "history", "stop_training", "stop_evaluating", "stop_predicting", "_eval_epoch_iterator", "_compile_config", "_compiled_trainable_state", "steps_per_execution", "_distribute_strategy"]
+    [
+        "train_function",
+        "test_function",
+        "predict_function",
+        "history",
+        "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
+        "_eval_epoch_iterator",
+        "_compile_config",
+        "_compiled_trainable_state",
+        "steps_per_execution",
+        "_distribute_strategy",
+    ]
 )
 """Of models: what the last training left, what was given to `compile` (its effect is elsewhere),
 the number of steps a call, which changes no result, and the devices."""
 _OPTIMIZER = frozenset(
-    ["_trainable_variables_indices", "_exclude_from_weight_decay", "_exclude_from_weight_decay_cache", "_distribution_strategy"]
+    [
+        "_trainable_variables_indices",
+        "_exclude_from_weight_decay",
+        "_exclude_from_weight_decay_cache",
+        "_distribution_strategy",
+    ]
 )
 _NAMES = frozenset({"name", "output_names"})
 _VARIABLE = _BOOKKEEPING | {"_value", "_initializer", "_name", "_path", "_shape", "_ndim"}
