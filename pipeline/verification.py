@@ -32,8 +32,8 @@ States = Mapping[int, Sequence[np.ndarray]]
 """The values of a model's and its optimizer's variables, by the epoch they ended."""
 
 _WITHOUT: Mapping[str, Callable[[Trainer], Trainer]] = {
+    "a traced model in place of an equal new one": lambda t: t,
     "the features of frozen layers (features.reuse)": lambda t: replace(t, features=None),
-    "a traced model in place of an equal new one": lambda t: replace(t, traces=Traces(0)),
     "Adam's step in one operation": lambda t: replace(
         t, throughput=replace(t.throughput, stepping=contextlib.nullcontext)
     ),
@@ -44,7 +44,7 @@ _WITHOUT: Mapping[str, Callable[[Trainer], Trainer]] = {
         t, throughput=replace(t.throughput, validation=validation_as_trained)
     ),
 }
-"""What makes a training fast, and the same trainer without it."""
+"""What makes a training fast, and the same trainer without it; none reuses a trace."""
 
 
 class DifferenceError(RuntimeError):
@@ -258,7 +258,8 @@ def _cause(trainer: Trainer, execution: Execution, room: Mapping[str, float]) ->
     again = replace(execution, checkpoint=None)
     for name, without in _WITHOUT.items():
         states: dict[int, Sequence[np.ndarray]] = {}
-        logs = _noting(without(trainer), states).train(again, lambda _epoch, _logs: None).logs
+        slower = replace(without(trainer), traces=Traces(0))
+        logs = _noting(slower, states).train(again, lambda _epoch, _logs: None).logs
         if _difference(logs, train_plainly(trainer, execution, states), room) is None:
             return f"without {name} there is no difference"
     return "nothing that makes a training fast is the cause alone"
