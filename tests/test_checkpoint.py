@@ -8,7 +8,8 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline.checkpoint import Checkpoint, callback_state, restore_callback
+from pipeline.callback_state import callback_state, restore_callback
+from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import wine
 from pipeline.files import DamagedFileError
 from pipeline.trainer import Execution, Trainer
@@ -171,21 +172,6 @@ def test_an_own_fit_starts_again(tmp_path):
     assert not path.exists()
     _, told = train(with_, path)
     assert [epoch for epoch, _ in told] == list(range(EPOCHS))
-
-
-def test_a_callback_that_cannot_be_kept_starts_again(tmp_path):
-    class Logging(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            self.lock = threading.Lock()
-
-    def logging():
-        return [Logging()]
-
-    with_, path = trainer(callbacks=logging), tmp_path / "checkpoint-0.npz"
-    with pytest.raises(KeyboardInterrupt):
-        train(with_, path, stops_at=3)
-    assert not path.exists()
-    assert len(train(with_, path)[1]) == EPOCHS
 
 
 def test_callbacks_state_goes_through_the_file(tmp_path):
