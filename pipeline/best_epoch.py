@@ -8,7 +8,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from pipeline.callback_files import flush, go_on_writing, leave_to_checkpoint
+from pipeline.callback_files import go_on_writing, leave_to_checkpoint
 from pipeline.callback_state import callback_state, restore_callback
 from pipeline.checkpoint import Checkpoint, TrainingState
 from pipeline.frozen import FrozenPart
@@ -122,8 +122,6 @@ class BestEpoch(keras.callbacks.Callback):
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Write the training's state, with all of the callbacks' that can be written."""
-        for callback in self._others:
-            flush(callback)
         checkpoint.save(
             TrainingState(
                 logs=self._logs,

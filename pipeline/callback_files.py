@@ -6,16 +6,6 @@ from pathlib import Path
 import keras
 
 
-def flush(callback: keras.callbacks.Callback) -> None:
-    """Write what a TensorBoard holds back for up to two minutes; call it with a checkpoint.
-
-    The epochs of the checkpoint are not trained again, so that a killed process would leave a gap.
-    """
-    if isinstance(callback, keras.callbacks.TensorBoard):
-        for writer in callback._writers.values():
-            writer.flush()
-
-
 def written(callback: keras.callbacks.Callback) -> int | None:
     """Return how many bytes the file of a CSVLogger has; None of another callback."""
     if not isinstance(callback, keras.callbacks.CSVLogger):

@@ -85,7 +85,7 @@ class Fitting:
                 shuffle=False,  # done already
                 steps_per_epoch=steps,
                 validation_data=self._validation_batches(batch_size),
-                callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps),
+                callbacks=self._told_of_the_whole(callbacks, verbose=0, epochs=epochs, steps=steps),
                 verbose=0,
                 **order,
             )

@@ -37,7 +37,7 @@ class Own:
         return 0
 
 
-Pair = collections.namedtuple("Pair", "one two")  # noqa: PYI024
+Pair = collections.namedtuple("Pair", "one two")
 
 PLAIN = {
     "atoms": [None, True, 0, -(2**200), 0.1, -0.0, math.inf, "é", "\ud800", ""],
