@@ -8,7 +8,9 @@ import keras
 import keras_tuner
 import numpy as np
 
-from pipeline.checkpoint import Checkpoint, TrainingState, callback_state, restore_callback
+from pipeline.callback_files import go_on_writing, leave_to_checkpoint
+from pipeline.callback_state import callback_state, restore_callback
+from pipeline.checkpoint import Checkpoint, TrainingState
 from pipeline.frozen import FrozenPart
 from pipeline.results import TrainingResult
 from pipeline.weights import Weights
@@ -59,11 +61,25 @@ class BestEpoch(keras.callbacks.Callback):
         self._returned: Mapping[str, float] | None = None
         self._checkpoint: Checkpoint | None = None
         self._others: Sequence[keras.callbacks.Callback] = ()
+        self._tell: Callable[[str], None] = lambda _sentence: None
         self._restored: TrainingState | None = None
 
-    def keep(self, checkpoint: Checkpoint, others: Sequence[keras.callbacks.Callback]) -> None:
-        """Keep the training's state in a file from now on, that of other callbacks included."""
-        self._checkpoint, self._others = checkpoint, others
+    def keep(
+        self,
+        checkpoint: Checkpoint,
+        others: Sequence[keras.callbacks.Callback],
+        tell: Callable[[str], None],
+    ) -> None:
+        """Keep the training's state in a file from now on, that of other callbacks included.
+
+        Args:
+            checkpoint: The file.
+            others: All other callbacks of the training.
+            tell: Told what of them cannot be kept.
+        """
+        self._checkpoint, self._others, self._tell = checkpoint, others, tell
+        for callback in others:
+            leave_to_checkpoint(callback)
 
     def restore(self, state: TrainingState) -> None:
         """Go on from a state, as if this callback had seen its epochs; they are reported."""
@@ -74,12 +90,16 @@ class BestEpoch(keras.callbacks.Callback):
         for epoch, logs in state.logs.items():
             self._logs[epoch] = dict(logs)
             self._on_epoch_end(epoch, logs)
+        for callback, kept in zip(self._others, state.callbacks, strict=True):
+            go_on_writing(callback, kept.get("csv_file"), max(state.logs) + 1)
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Give the other callbacks what they had learnt before the training was interrupted."""
-        if self._restored is not None:  # the callbacks before this one have just forgotten it
+        """Give the model and the callbacks what they had when the training was interrupted."""
+        if self._restored is not None:  # the callbacks before this one have just begun anew
+            self._restored.current.apply_all(self._trained)
             for callback, state in zip(self._others, self._restored.callbacks, strict=True):
                 restore_callback(callback, state)
+            self._restored = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the epoch, keep what has to be kept, and stop if that is wanted."""
@@ -101,20 +121,21 @@ class BestEpoch(keras.callbacks.Callback):
             self._best_epoch, self._weights = epoch, Weights.of(self.model, self._part)
 
     def _save(self, checkpoint: Checkpoint) -> None:
-        """Write the training's state, unless a callback has some that cannot be written."""
-        states = [callback_state(callback) for callback in self._others]
-        if None in states:
-            return
+        """Write the training's state, with all of the callbacks' that can be written."""
         checkpoint.save(
             TrainingState(
                 logs=self._logs,
                 best_epoch=self._best_epoch,
                 best=self._weights,
-                current=Weights.all_of(self._part.head if self._part else self.model),
-                callbacks=[state for state in states if state is not None],
+                current=Weights.all_of(self._trained),
+                callbacks=[callback_state(callback, self._tell) for callback in self._others],
                 stopped=bool(self.model.stop_training),
             )
         )
+
+    @property
+    def _trained(self) -> keras.Model:
+        return self._part.head if self._part else self.model
 
     def objective_check(self) -> keras.callbacks.Callback:
         """Return a callback that ends the training like this one if the objective is missing."""

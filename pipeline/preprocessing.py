@@ -49,11 +49,13 @@ class Standardization:
     """Brings each of d features to mean 0 and standard deviation 1.
 
     `keras.layers.Normalization` is not used: it takes no deviation below 1e-7, which a quantity
-    in SI units easily has.
+    in SI units easily has. And it divides a constant feature by 1e-7, so that another value, which
+    a served model may meet, is a huge number for weights that nothing has trained.
 
     Attributes:
         mean: `(d,)` float32, of the training examples.
-        deviation: `(d,)` float32, of the training examples; 1 for a constant feature.
+        deviation: `(d,)` float32, of the training examples; 0 for a constant feature, which is
+            always 0: whatever value it has later, no training example tells what that means.
     """
 
     mean: Array
@@ -62,9 +64,9 @@ class Standardization:
     @classmethod
     def fit(cls, x: Inputs) -> "Standardization":
         """Measure training examples of shape `(n, d)`."""
-        wide = np.asarray(x, dtype=np.float64)
-        constant = wide.min(axis=0) == wide.max(axis=0)
-        deviation = np.where(constant, 1.0, wide.std(axis=0))
+        given, wide = np.asarray(x, dtype=np.float32), np.asarray(x, dtype=np.float64)
+        constant = given.min(axis=0) == given.max(axis=0)  # as a model is given it
+        deviation = np.where(constant, 0.0, wide.std(axis=0))
         return cls(wide.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
 
     def inputs(self) -> tuple[Any, Any]:
@@ -76,24 +78,33 @@ class Standardization:
 
     def apply(self, raw: Any) -> Any:
         """Return the symbolic features standardised."""
-        return (raw - self.mean) / self.deviation
+        constant = self.deviation == 0
+        if not constant.any():
+            return (raw - self.mean) / self.deviation
+        from keras import ops
+
+        return ops.where(constant, 0.0, (raw - self.mean) / np.where(constant, 1, self.deviation))
 
 
 @dataclass(frozen=True, eq=False)
 class TableEncoding:
     """Turns the columns of a table into one vector of numbers.
 
-    A column of numbers is standardised, after its missing values were set to the median; if
-    training examples miss values, a further 0/1 feature says where. A column of categories
-    becomes one 0/1 feature for each category of the training examples, "missing" among them if it
-    was there; a category that was not is all zeros, for which no weight was left untrained.
+    A column of numbers is standardised, after its missing values were set to the median; if some
+    training examples miss a value and others have one, a further 0/1 feature says where. A column
+    of categories becomes one 0/1 feature for each category of the training examples, "missing"
+    among them if it was there; a category that was not is all zeros, for which no weight was left
+    untrained.
+
+    A column that is the same in all training examples, all missing included, is always 0,
+    whatever it has later: its weights were trained as a further bias, if at all.
 
     Attributes:
         columns: All columns, in the table's order.
         numbers: The columns of numbers, in that order.
         medians: `(len(numbers),)` float32, of what is not missing; 0 if nothing is.
         standardization: Of those columns, once filled.
-        incomplete: Positions in `numbers` of the columns with missing values.
+        incomplete: Positions in `numbers` of the columns in which some values are missing.
         vocabularies: By column of categories: its categories, sorted.
     """
 
@@ -110,13 +121,14 @@ class TableEncoding:
         numbers = tuple(name for name, column in x.items() if column.dtype != object)
         values = np.stack([x[name] for name in numbers], axis=-1) if numbers else np.empty((1, 0))
         missing = np.isnan(values)
+        marked = missing.any(axis=0) & ~missing.all(axis=0)  # a constant mark says nothing
         medians = np.array([_median(column[~np.isnan(column)]) for column in values.T], np.float32)
         return cls(
             columns=tuple(x),
             numbers=numbers,
             medians=medians,
             standardization=Standardization.fit(np.where(missing, medians, values)),
-            incomplete=tuple(np.flatnonzero(missing.any(axis=0)).tolist()),
+            incomplete=tuple(np.flatnonzero(marked).tolist()),
             vocabularies={n: tuple(sorted(set(x[n]))) for n in x if n not in numbers},
         )
 
@@ -134,7 +146,8 @@ class TableEncoding:
                 output_mode="one_hot",
                 dtype="float32",
             )
-            encoded.append(lookup(raw[name])[:, 1:])  # the first is Keras' own for unseen texts
+            categories = lookup(raw[name])[:, 1:]  # the first is Keras' own for unseen texts
+            encoded.append(categories if len(vocabulary) > 1 else 0.0 * categories)
         return raw, keras.ops.concatenate(encoded, axis=-1)
 
     def _dtype(self, column: str) -> str:

@@ -274,7 +274,7 @@ class Trainer:
             part = fitting.part
             seed = derive_seed(execution.seed, part.digest) if part else execution.seed
             checkpoint = Checkpoint(execution.checkpoint, seed, self.checkpoint_seconds)
-            watcher.keep(checkpoint, callbacks)
+            watcher.keep(checkpoint, callbacks, self.notices.tell)
             if (state := checkpoint.load()) is not None:
                 state.current.apply_all(fitting.trained)
                 watcher.restore(state)

@@ -3,13 +3,21 @@
 import math
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from pipeline.arrays import check_arrays, read_arrays, write_arrays
 from pipeline.files import DamagedFileError, StorageError
 
-ARRAYS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7), np.array([], np.int8)]
+ARRAYS = [
+    np.arange(6, dtype=np.float32).reshape(2, 3),
+    np.array(7),
+    np.array([], np.int8),
+    np.array([1.5, -2], ml_dtypes.bfloat16),
+    np.array(0.5, ml_dtypes.float8_e4m3fn),
+    np.array([(1, 2.5)], [("a", np.int32), ("b", np.float64)]),
+]
 
 
 def test_arrays_come_back(tmp_path):

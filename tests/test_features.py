@@ -305,7 +305,8 @@ def test_callbacks_see_the_whole_model(make, tmp_path):
     def callbacks():
         path = tmp_path / "model.keras"
         stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=0, min_delta=1e9)
-        return [Looking(), keras.callbacks.ModelCheckpoint(path), stop]
+        bar = keras.callbacks.ProgbarLogger()
+        return [Looking(), keras.callbacks.ModelCheckpoint(path), bar, stop]
 
     features, _, _ = make()
     _, logs = train(make_trainer(Small(), features, callbacks=callbacks), epochs=9)

@@ -47,7 +47,7 @@ def test_tiny_large_and_constant_features_are_standardised():
     train = np.stack([rng.normal(0, 1e-12, 50), rng.normal(0, 1e12, 50), np.full(50, 0.1)], axis=-1)
     encoded = encode(Standardization.fit(train), train.astype(np.float32))
     np.testing.assert_allclose(encoded.std(axis=0), [1, 1, 0], atol=1e-4)
-    assert np.abs(encoded[:, 2]).max() < 1e-6
+    assert not encoded[:, 2].any()
 
 
 @pytest.mark.usefixtures("mixed_precision")
@@ -82,9 +82,81 @@ def test_an_unseen_category_is_all_zeros():
     assert encode(encoding, x).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
 
 
-def test_a_column_without_any_training_value_is_constant():
-    train = {"n": numbers(np.nan, np.nan)}
-    assert encode(TableEncoding.fit(train), train).tolist() == [[0, 1], [0, 1]]
+LATER = [np.nan, 0, 7, -5e6, 3e38, np.inf]
+
+
+@pytest.mark.usefixtures("mixed_precision")
+@pytest.mark.parametrize("constant", [0.0, 7.0, 0.1, 1e9])
+def test_a_constant_feature_is_0_whatever_it_has_later(constant):
+    train = np.stack([np.full(4, constant), [1, 2, 3, 4]], axis=-1).astype(np.float32)
+    preprocessing = Standardization.fit(train)
+    alone = Standardization.fit(train[:, 1:])
+    later = np.array([[value, 3] for value in [constant, *LATER]], np.float32)
+    for x in train, later:
+        encoded = encode(preprocessing, x)
+        assert encoded[:, 0].tolist() == [0] * len(x)
+        np.testing.assert_array_equal(encoded[:, 1:], encode(alone, x[:, 1:]))
+
+
+def test_a_feature_is_constant_if_its_float32_is():
+    train = np.array([[1.0], [1 + 1e-12]])
+    assert encode(Standardization.fit(train), numbers(1, 1.0001)[:, np.newaxis]).tolist() == [
+        [0],
+        [0],
+    ]
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"n": numbers(np.nan, np.nan)},
+        {"n": numbers(5, 5)},
+        {"c": text("", "")},
+        {"c": text("red", "red")},
+    ],
+    ids=["no number", "one number", "no category", "one category"],
+)
+def test_a_constant_column_is_0_whatever_it_has_later(train):
+    encoding = TableEncoding.fit(train)
+    assert encode(encoding, train).tolist() == [[0], [0]]
+    later = {"n": np.array([5, *LATER], np.float32), "c": text("red", "", "blue")}
+    (column,) = train
+    assert not encode(encoding, {column: later[column]}).any()
+
+
+def test_a_column_of_one_number_with_gaps_keeps_its_mark():
+    encoding = TableEncoding.fit({"n": numbers(5, np.nan, 5)})
+    assert encode(encoding, {"n": numbers(5, np.nan, 9)}).tolist() == [[0, 0], [0, 1], [0, 0]]
+
+
+def test_constant_columns_leave_the_others_as_they_are():
+    ordinary = {"n": numbers(1, 2, 4), "gaps": numbers(3, np.nan, 7), "c": text("a", "b", "a")}
+    constant = {"empty": numbers(*[np.nan] * 3), "one": numbers(8, 8, 8), "same": text(*"xxx")}
+    encoded = encode(TableEncoding.fit(ordinary), ordinary)
+    both = encode(TableEncoding.fit(constant | ordinary), constant | ordinary)
+    # the numbers with the marks, then the categories
+    assert not both[:, [0, 1, 5]].any()
+    np.testing.assert_array_equal(both[:, [2, 3, 4, 6, 7]], encoded)
+
+
+def test_constant_columns_are_saved_as_such(tmp_path):
+    train = {"empty": numbers(np.nan, np.nan), "n": numbers(1, 2), "same": text("x", "x")}
+    inputs, features = TableEncoding.fit(train).inputs()
+    model = keras.Model(inputs, keras.layers.Dense(2)(features))
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    later = {"empty": numbers(3, np.nan), "n": numbers(5, np.nan), "same": text("y", "x")}
+    predicted = model.predict(later, verbose=0)
+    np.testing.assert_array_equal(reloaded.predict(later, verbose=0), predicted)
+    known = train | {"n": later["n"]}
+    np.testing.assert_array_equal(model.predict(known, verbose=0), predicted)
+
+
+def test_without_constant_columns_nothing_is_added_to_a_model():
+    rng = np.random.default_rng(0)
+    inputs, features = Standardization.fit(rng.normal(size=(9, 2))).inputs()
+    operations = [type(one).__name__ for one in keras.Model(inputs, features).operations]
+    assert operations == ["InputLayer", "Subtract", "TrueDivide"]
 
 
 def test_inputs_are_fresh_each_time():
