@@ -219,7 +219,19 @@ def _keeps_examples_apart(operation: Any) -> bool:
         return kind.__name__ in _OPERATIONS and all(first == (None,) for first in batches)
     if getattr(operation, "stateful", False) or operation.activity_regularizer is not None:
         return False
+    if _draws_at_inference(operation):
+        return False
     axes = getattr(operation, "axis", None)
     if 0 in (axes if isinstance(axes, list | tuple) else [axes]):
         return False
     return is_constant(operation) or kind.__name__ in _ONLY_IN_TRAINING
+
+
+def _draws_at_inference(layer: keras.Layer) -> bool:
+    """Whether a layer may draw random numbers for a batch, so that their number counts.
+
+    In Keras 3.15 recurrent layers draw what they would drop even where they drop nothing.
+    """
+    if not layer._seed_generators or type(layer).__name__ in _ONLY_IN_TRAINING:
+        return False
+    return any(getattr(layer, name, 0) for name in ("rate", "dropout", "recurrent_dropout"))

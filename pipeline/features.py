@@ -114,7 +114,7 @@ class Features:
         arrays = self._mapped(key, part, split) if on_disk else self._computed(part, split)
         if in_memory:
             arrays = [tf.convert_to_tensor(array) for array in arrays]
-        examples = Examples(arrays[0] if len(arrays) == 1 else arrays, Examples.of(split).y)
+        examples = Examples(arrays[0] if len(arrays) == 1 else tuple(arrays), Examples.of(split).y)
         if in_memory:
             self._remember(key, self._size(part, len(split)), examples)
         return examples

@@ -100,7 +100,9 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
 def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
     # No copies: what assigns to a variable leaves alone an array that looks at its memory.
-    weights = tuple(tf.convert_to_tensor(weight.value).numpy() for weight in extractor.weights)
+    weights = tuple(
+        np.asarray(tf.convert_to_tensor(weight.value).numpy()) for weight in extractor.weights
+    )
     try:
         what = identity(
             extractor, values_apart=extractor.weights, names=False, users_functions=False
@@ -111,7 +113,8 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     for array in weights:
         digest.update(repr((array.dtype.str, array.shape)).encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    features = boundary[0] if len(boundary) == 1 else boundary
+    # tf.data makes one tensor of a list, or refuses it.
+    features = boundary[0] if len(boundary) == 1 else tuple(boundary)
     head = keras.Model(features, graph._outputs_struct, name=graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
 

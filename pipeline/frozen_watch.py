@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipeline.frozen import FrozenPart, has_frozen_weights
@@ -44,7 +45,7 @@ def has_changed(part: FrozenPart) -> bool:
     if part.extractor.trainable_variables:
         return True
     for variable, array in zip(part.extractor.weights, part.weights, strict=True):
-        now = tf.convert_to_tensor(variable.value).numpy()
+        now = np.asarray(tf.convert_to_tensor(variable.value).numpy())
         # What assigns to a variable leaves alone an array that looks at its memory.
         if now.ctypes.data != array.ctypes.data and now.tobytes() != array.tobytes():
             return True

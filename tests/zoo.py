@@ -250,7 +250,7 @@ ZOO = {
     "parametric": Animal(sequential(lambda: layers.Dense(4), layers.PReLU)),
     "residual": Animal(functional(residual)),
     "shared layers": Animal(functional(shared)),
-    "operations": Animal(functional(with_operations)),
+    "operations": Animal(functional(with_operations), fast="trace features validation adam"),
     "a model in a model": Animal(functional(nested)),
     "convolution": Animal(
         sequential(lambda: layers.Conv2D(3, 3), layers.Flatten, shape=(6, 6, 2)), "images"
@@ -273,7 +273,7 @@ ZOO = {
     ),
     "lstm": Animal(sequential(lambda: layers.LSTM(4), shape=(5, 3)), "series"),
     "gru with dropout": Animal(
-        sequential(lambda: layers.GRU(4, dropout=0.2), shape=(5, 3)), "series"
+        sequential(lambda: layers.GRU(4, dropout=0.2), shape=(5, 3)), "series", fast="trace adam"
     ),
     "bidirectional": Animal(
         sequential(lambda: layers.Bidirectional(layers.LSTM(3)), shape=(5, 3)), "series"
@@ -290,6 +290,7 @@ ZOO = {
             lambda: layers.Embedding(10, 4, mask_zero=True), lambda: layers.LSTM(3), shape=(5,)
         ),
         "tokens",
+        fast="trace features validation adam",
     ),
     "normalization that was adapted": Animal(adapted, fast="trace features validation adam"),
     "preprocessing": Animal(
@@ -316,7 +317,7 @@ ZOO = {
     "a user's layer": Animal(sequential(Scale), fast="adam"),
     "a user's model": Animal(lambda rate: _compiled(OwnModel(), rate), fast="adam"),
     "a user's step": Animal(own_step, fast="adam"),
-    "a lambda": Animal(sequential(lambda: layers.Lambda(lambda x: x * 2)), fast="adam"),
+    "a lambda": Animal(sequential(lambda: layers.Lambda(lambda x: x * 2)), fast="trace adam"),
     # losses and metrics
     "crossentropy": Animal(
         sequential(out=softmax, loss="sparse_categorical_crossentropy", metrics=["accuracy"]),
