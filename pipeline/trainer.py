@@ -14,6 +14,7 @@ from pipeline.best_epoch import BestEpoch, EpochListener
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Split
 from pipeline.features import Features
+from pipeline.final_callbacks import TrainedRates, final_callbacks, named_failures
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
 from pipeline.notices import Notices
@@ -122,33 +123,32 @@ class Trainer:
         return watcher.result(execution.initial_epoch)
 
     def retrain(
-        self, hyperparameters: keras_tuner.HyperParameters, *, epochs: int, seed: int
+        self,
+        hyperparameters: keras_tuner.HyperParameters,
+        *,
+        epochs: int,
+        seed: int,
+        rates: TrainedRates | None = None,
     ) -> keras.Model:
-        """Train a fresh model on the training and validation data together.
+        """Train and return a fresh model on training and validation data, without validation.
 
         Args:
             hyperparameters: The values to build it from.
-            epochs: Number of epochs; nothing stops it earlier, as there is nothing to validate on.
+            epochs: Number of epochs, unless a callback that monitors the training ends it.
             seed: As in `Execution`.
-
-        Returns:
-            The trained model.
+            rates: The learning rates of the trial, of which `final_callbacks` says more.
         """
-        model = self.build(hyperparameters, seed)
+        model, size = self.build(hyperparameters, seed), self.batch_size_of(hyperparameters)
         data = self.dataset.training_data()
-        if has_own_fit(self.hypermodel):
-            self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=[])
-        else:
-            build_optimizer(model)
-            fitting, batch_size = self._fitting(model, data), self._batch_size(hyperparameters)
-            fitting.run(
-                batch_size=batch_size,
-                steps_per_execution=fitting.steps_per_execution(
-                    batch_size=batch_size, epochs=epochs
-                ),
-                seed=seed,
-                epochs=epochs,
-            )
+        callbacks = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
+        with named_failures(callbacks):
+            if has_own_fit(self.hypermodel):  # it is given the validation data all the same
+                self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=callbacks)
+            else:
+                build_optimizer(model)
+                fitting, length = self._fitting(model, data), {"batch_size": size, "epochs": epochs}
+                steps = fitting.steps_per_execution(callbacks, **length)
+                fitting.run(callbacks, steps_per_execution=steps, seed=seed, **length)
         return model
 
     def restore(
@@ -221,7 +221,7 @@ class Trainer:
         self, fitting: Fitting, execution: Execution, told: Callable[..., BestEpoch]
     ) -> BestEpoch:
         """Train as Keras does, and return what watched it."""
-        callbacks, batch_size = self.callbacks(), self._batch_size(execution.hyperparameters)
+        callbacks, batch_size = self.callbacks(), self.batch_size_of(execution.hyperparameters)
         steps = fitting.steps_per_execution(
             callbacks, batch_size=batch_size, epochs=execution.epochs
         )
@@ -278,12 +278,13 @@ class Trainer:
     ) -> Any:
         validation = (self.dataset.validation.x, self.dataset.validation.y)
         arguments |= {
-            "batch_size": self._batch_size(hyperparameters),
+            "batch_size": self.batch_size_of(hyperparameters),
             "validation_data": validation,
         }
         return call_own_fit(self.hypermodel, hyperparameters, model, data, **arguments)
 
-    def _batch_size(self, hyperparameters: keras_tuner.HyperParameters) -> int:
+    def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
+        """Return how many examples a step of a trial has."""
         return int(hyperparameters.values.get("batch_size", self.batch_size))
 
 

@@ -134,9 +134,7 @@ def stateful_model(**compiled):
     keras.utils.set_random_seed(0)
     inputs = keras.Input(batch_shape=(4, 3))
     steps = keras.layers.Reshape((3, 1))(inputs)
-    outputs = keras.layers.Dense(1, activation="sigmoid")(
-        keras.layers.GRU(2, stateful=True)(steps)
-    )
+    outputs = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GRU(2, stateful=True)(steps))
     model = keras.Model(inputs, outputs)
     model.compile(loss="binary_crossentropy", **compiled)
     return model

@@ -148,7 +148,9 @@ def test_what_keras_gives_in_two_passes(model, data):
         lambda: sequential(TellsMetricsOtherPredictions, metrics=["accuracy"]),
         lambda: sequential(MakesItsOwnTest, metrics=["accuracy"]),
         lambda: with_own("test_step", TellsMetricsOtherPredictions.test_step),
-        lambda: with_own("predict_step", lambda model, data: keras.Model.predict_step(model, data) + 1.0),
+        lambda: with_own(
+            "predict_step", lambda model, data: keras.Model.predict_step(model, data) + 1.0
+        ),
         predicted_before,
         lambda: sequential(keras.Sequential, steps_per_execution=2),
     ],
