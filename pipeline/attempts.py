@@ -1,7 +1,7 @@
 """One try at a trial, gathered from what the journal tells of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +59,31 @@ class Attempt:
         Returns:
             Its index; 0 if no epoch reported a finite value.
         """
-        sign = -1.0 if direction == "max" else 1.0
-        seen = [
-            (sign * epoch.logs[objective], epoch.execution)
-            for epoch in self.epochs
-            if math.isfinite(epoch.logs.get(objective, math.nan))
-        ]
-        return min(seen)[1] if seen else 0
+        best = _best(self.epochs, objective, direction)
+        return 0 if best is None else best.execution
+
+    def best_epoch(self, execution: int, objective: str, direction: str) -> EpochEnd | None:
+        """Return the epoch that an execution's weights are of.
+
+        Args:
+            execution: Its index.
+            objective: Name of the metric.
+            direction: `min` or `max`.
+
+        Returns:
+            The first epoch with the best value; None if none reported a finite one.
+        """
+        return _best(self.epochs_of(execution), objective, direction)
+
+    def epochs_of(self, execution: int) -> list[EpochEnd]:
+        """Return the epochs of one execution, in the order they were trained."""
+        return [epoch for epoch in self.epochs if epoch.execution == execution]
+
+
+def _best(epochs: Iterable[EpochEnd], objective: str, direction: str) -> EpochEnd | None:
+    sign = -1.0 if direction == "max" else 1.0
+    finite = [epoch for epoch in epochs if math.isfinite(epoch.logs.get(objective, math.nan))]
+    return min(finite, key=lambda one: (sign * one.logs[objective], one.execution), default=None)
 
 
 class Told:

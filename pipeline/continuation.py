@@ -4,7 +4,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import keras_tuner
+
 from pipeline.callbacks import Status, TrialEnd
+from pipeline.config import Config, Resume
 from pipeline.history import Attempt, History
 from pipeline.strategies import RestoredTrial
 from pipeline.tuner import Earlier
@@ -22,6 +25,14 @@ def position(past: History) -> str:
     epochs = len(running.epochs)
     known = f", of which {count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} known"
     return f"trial {running.begin.trial}" + (known if running.continues and epochs else "")
+
+
+def what_next(config: Config, oracle: keras_tuner.Oracle) -> str:
+    """Say how to go on with an interrupted search."""
+    if not hasattr(oracle, "restore"):
+        return f"the same command starts anew, as {type(oracle).__name__} cannot continue"
+    again = " with resume=auto" if config.resume is Resume.never else ""
+    return f"the same command{again} continues this search"
 
 
 def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:

@@ -1,8 +1,9 @@
 """The best model on the test split: its metrics, its file, and what shows how good it is."""
 
+import contextlib
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets import Dataset, Inputs
-from pipeline.one_pass import evaluate_and_predict
+from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.failures import sentence
+from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (
     EvaluationError,
     predicted_classes,
@@ -19,6 +21,7 @@ from pipeline.predictions import (
     report_classification,
     report_regression,
 )
+from pipeline.weights import build_optimizer
 
 __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
@@ -70,31 +73,30 @@ def evaluate(
         dataset: The data; only the test split and the classes are used.
         directory: The search's folder; `best_model.keras` and `evaluation/` are written there.
         objective: The search's objective, for example `val_loss`.
-        batch_size: Rows of a batch, at least 1.
+        batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
+            Stateful layers take no other than their own.
 
     Returns:
         The metrics and what was written.
 
     Raises:
         VerificationError: The model cannot be saved, cannot be loaded, or differs when loaded.
-        EvaluationError: The predictions are not finite, or do not fit the dataset's task.
+        EvaluationError: The model cannot be evaluated, or its predictions are not finite or do
+            not fit the dataset's task.
 
     Example:
         >>> evaluate(model, dataset, Path("outputs/searches/a1"), objective="val_loss",
         ...          batch_size=32).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    # Either also builds a subclassed model that was never called, so that it can be saved.
-    metrics, predictions = (
-        evaluate_and_predict(model, dataset.test, batch_size) if model.compiled else ({}, None)
-    )
-    if predictions is None:
-        predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+    fixed = _fixed_batch_size(model, len(dataset.test))
+    batch_size = fixed or batch_size
+    metrics, predictions = _tested(model, dataset.test, batch_size)
     _check_finite(predictions)
-    _save_verified(model, metrics, predictions, dataset, directory, batch_size)
+    _save_verified(model, metrics, predictions, dataset.test, directory, batch_size)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
-    write_input_example(dataset.test.x, folder / "input_example.npz")
+    write_input_example(dataset.test.x, folder / "input_example.npz", rows=fixed)
     true = dataset.test.y
     if dataset.task == "classification":
         loss = model.loss if model.compiled else None
@@ -115,7 +117,45 @@ def evaluate(
     )
 
 
-def write_input_example(x: Inputs, path: Path) -> None:
+def _fixed_batch_size(model: keras.Model, rows: int) -> int | None:
+    """Return the only batch size that stateful layers take; None if there are none."""
+    sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or ()]
+    size = sizes[0] if sizes and stateful_layers(model) else None
+    if size is not None and rows % size:
+        raise EvaluationError(
+            f"its stateful layers take batches of {size} rows alone, and the test split has {rows} "
+            f"rows; choose its size so that they are a multiple of {size}"
+        )
+    return size
+
+
+def _tested(model: keras.Model, test: Split, batch_size: int) -> tuple[dict[str, float], Any]:
+    """Return a model's metrics, if it has any, and its predictions."""
+    with _in_a_sentence(f"{len(test)} rows in batches of {batch_size}"):
+        # Either also builds a subclassed model that was never called, so that it can be saved.
+        metrics, predictions = (
+            evaluate_and_predict(model, test, batch_size) if model.compiled else ({}, None)
+        )
+        if predictions is None:
+            forget_batches(model)
+            predictions = model.predict(test.x, batch_size=batch_size, verbose=0)
+    return metrics, predictions
+
+
+@contextlib.contextmanager
+def _in_a_sentence(given: str) -> Iterator[None]:
+    """Say in one sentence what a user's layer, loss or metric raises."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise EvaluationError(
+            f"it cannot be evaluated on the test split, {given} ({sentence(error)})"
+        ) from error
+
+
+def write_input_example(x: Inputs, path: Path, *, rows: int | None = None) -> None:
     """Write a few rows of raw inputs, readable by `numpy.load` without pickle.
 
     The archive is written entry by entry because `numpy.savez` takes no column named `file`.
@@ -124,12 +164,15 @@ def write_input_example(x: Inputs, path: Path) -> None:
         x: An array of two dimensions or more, stored as `x`; or a table, stored by column name,
             text as unicode arrays.
         path: The `.npz` file.
+        rows: How many, where a model takes no other number.
     """
     columns = x if isinstance(x, dict) else {"x": x}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, column in columns.items():
-            rows = column[: max(1, min(_EXAMPLE_ROWS, _EXAMPLE_NUMBERS // column[:1].size))]
-            values = rows.astype(str) if rows.dtype == object else rows
+            few = max(1, min(_EXAMPLE_ROWS, _EXAMPLE_NUMBERS // column[:1].size))
+            values = column[: rows or few]
+            if values.dtype == object:
+                values = values.astype(str)
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, values, allow_pickle=False)
 
@@ -143,7 +186,7 @@ def _save_verified(
     model: keras.Model,
     metrics: Mapping[str, float],
     predictions: Any,
-    dataset: Dataset,
+    test: Split,
     directory: Path,
     batch_size: int,
 ) -> None:
@@ -152,10 +195,11 @@ def _save_verified(
     try:
         reloaded = _save_and_load(model, temporary)
         if metrics and reloaded.compiled:
-            again, _ = evaluate_and_predict(reloaded, dataset.test, batch_size)
+            with _in_a_sentence("when it is loaded from its file"):
+                again, _ = evaluate_and_predict(reloaded, test, batch_size)
             _compare_metrics(metrics, again)
         else:  # Keras does not compile what has a `compile` of its own
-            predicted = reloaded.predict(dataset.test.x, batch_size=batch_size, verbose=0)
+            predicted = reloaded.predict(test.x, batch_size=batch_size, verbose=0)
             _compare_predictions(predictions, predicted)
         temporary.replace(directory / MODEL_FILE)
     finally:
@@ -163,9 +207,14 @@ def _save_verified(
 
 
 def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
-    if model.compiled and not model.optimizer.built:
+    if model.compiled and model.optimizer is None:
+        raise VerificationError(
+            "it is compiled with optimizer=None, and Keras cannot load such a model from a file; "
+            "compile it with any optimizer, or not at all"
+        )
+    if model.compiled:
         # A training loop of its own may not use it; Keras would miss its variables on loading.
-        model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
     try:
         model.save(path)
         reloaded = keras.saving.load_model(path)

@@ -8,6 +8,8 @@ import keras_tuner
 from pipeline.files import DamagedFileError, StorageError, is_storage_failure
 
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
+_IN_GRAPH = "Graph execution error:"
+_NODE = "[[{{node "
 
 
 class SearchError(RuntimeError):
@@ -41,7 +43,9 @@ def sentence(error: BaseException) -> str:
         return "interrupted"
     text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    # Keras puts where it happened before what happened.
+    # Keras puts where it happened before what happened; so does TensorFlow, with a whole traceback.
     told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
+    if lines[0] == _IN_GRAPH:
+        told = [line for line in lines if not line.startswith(_NODE)][-1:]
     ours = isinstance(error, SearchError | StorageError | DamagedFileError)
     return told[0] if ours else f"{type(error).__name__}: {told[0]}"

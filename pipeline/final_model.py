@@ -7,9 +7,14 @@ from pipeline import evaluation
 from pipeline.attempts import Attempt
 from pipeline.callbacks import EvaluationEnd, SearchBegin
 from pipeline.config import Config
+from pipeline.continuation import what_next
+from pipeline.failures import is_trials_own, sentence
+from pipeline.final_callbacks import FinalCallbackError
 from pipeline.history import read
+from pipeline.own_fit import has_own_fit
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
+from pipeline.trained_rates import trained_rates
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import SearchError, Tuner
@@ -40,11 +45,14 @@ def evaluate_best(
         What the test said.
 
     Raises:
-        SearchError: The model cannot be saved and loaded, or predicts what cannot be tested.
+        SearchError: The final training failed, or the model cannot be saved and loaded, or
+            predicts what cannot be tested.
     """
     best = tuner.best_trial()
     assert best is not None, "Tuner.search() returns only with a completed trial"
-    attempt = next(a for a in read(directory).ranked() if a.begin.trial == best.trial_id)
+    history = read(directory)
+    attempt = next(a for a in history.ranked() if a.begin.trial == best.trial_id)
+    execution = attempt.best_execution(begin.objective, begin.direction)
     retrain, epochs = config.final.retrain, _best_epochs(attempt)
     if retrain:
         epochs = config.final.epochs or epochs
@@ -55,10 +63,16 @@ def evaluate_best(
     ):
         return known
     if retrain:
+        rates = trained_rates(history, attempt, execution)
         seed = derive_seed(config.seed, "final")
-        model = trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed)
+        try:
+            model = trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed, rates=rates)
+        except Exception as error:
+            if not is_trials_own(error):
+                raise
+            after = what_next(config, tuner.oracle)
+            raise SearchError(_failed(best.trial_id, trainer, error, after), directory) from error
     else:
-        execution = attempt.best_execution(begin.objective, begin.direction)
         trained = TrainingResult.load(files.weights(best.trial_id, execution))
         seed = tuner.execution_seed(best.trial_id, execution)
         model = trainer.restore(best.hyperparameters, trained.weights, seed=seed)
@@ -68,7 +82,7 @@ def evaluate_best(
             trainer.dataset,
             directory,
             objective=begin.objective,
-            batch_size=config.training.batch_size,
+            batch_size=trainer.batch_size_of(best.hyperparameters),
         )
     except (evaluation.EvaluationError, evaluation.VerificationError) as error:
         raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error
@@ -81,6 +95,17 @@ def evaluate_best(
         model=tested.model,
         artifacts=tested.artifacts,
         time=time.time(),
+    )
+
+
+def _failed(trial: str, trainer: Trainer, error: Exception, after: str) -> str:
+    """Say why the final training failed, and what can be done about it."""
+    validated = has_own_fit(trainer.hypermodel)
+    where = "" if validated else ", in which nothing is validated,"
+    told = str(error) if isinstance(error, FinalCallbackError) else sentence(error)
+    return (
+        f"the final training of trial {trial}{where} failed: {told}; once that is mended, {after}; "
+        "final.retrain=false, a search of its own, takes the best trial's weights instead"
     )
 
 

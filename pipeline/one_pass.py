@@ -14,7 +14,20 @@ import numpy as np
 from pipeline.splits import Split
 
 _KEY = "predictions, which are no metric"
-_KERAS = ("evaluate", "predict", "predict_step", "make_predict_function")
+# What Keras 3.15 runs for a batch between `evaluate` or `predict` and the metrics. A loss of the
+# model's own is among it, as it may change what the next batch is predicted from.
+_STEPS = (
+    "evaluate",
+    "make_test_function",
+    "_make_function",
+    "test_step",
+    "compute_loss",
+    "_compute_loss",
+    "predict",
+    "make_predict_function",
+    "predict_step",
+)
+_RESULTS = ("compute_metrics", "_get_metrics_result_or_logs")  # exchanged while it is evaluated
 
 
 def evaluate_and_predict(
@@ -28,40 +41,67 @@ def evaluate_and_predict(
         batch_size: Examples a batch.
 
     Returns:
-        The metrics as `evaluate` names them, and what `predict` would return; None if the model's
-        class evaluates or predicts in a way of its own, so that this cannot tell.
+        The metrics as `evaluate` names them, and what `predict` would return; None if the model
+        evaluates or predicts in a way of its own, so that this cannot tell.
     """
     arguments = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
     noted = _Noted()
+    forget_batches(model)
     if _has_own_way(model):
         results = model.evaluate(split.x, split.y, **arguments)
     else:
         with _told(model):
             results = model.evaluate(split.x, split.y, callbacks=[noted], **arguments)
-    metrics = {name: float(value) for name, value in results.items() if name != _KEY}
+    metrics = {name: float(value) for name, value in results.items()}
     return metrics, noted.predictions(len(split))
+
+
+def forget_batches(model: keras.Model) -> None:
+    """Let stateful layers begin anew, as they do in a model that was just loaded."""
+    for layer in stateful_layers(model):
+        layer.reset_state()
+
+
+def stateful_layers(model: keras.Model) -> list[Any]:
+    """Return the layers that begin a batch with what they made of the one before."""
+    layers = model._flatten_layers(include_self=False)
+    return [
+        layer
+        for layer in layers
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state")
+    ]
 
 
 def _has_own_way(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what its metrics are given."""
-    own = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _KERAS)
-    return own or "compute_metrics" in vars(model)
+    if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEPS):
+        return True
+    if not vars(model).keys().isdisjoint((*_STEPS, *_RESULTS)):
+        return True
+    if model.test_function is not None or model.predict_function is not None:
+        return True  # `make_test_function` and `make_predict_function` would leave them as they are
+    return int(model.distribute_strategy.num_replicas_in_sync) > 1  # Keras takes their mean
 
 
 @contextlib.contextmanager
 def _told(model: keras.Model) -> Iterator[None]:
     """Let what a model predicts be among the logs of a batch, while the block runs."""
-    compute_metrics = model.compute_metrics
+    compute_metrics, results = model.compute_metrics, model._get_metrics_result_or_logs
 
     def with_predictions(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         return {**logs, _KEY: (y_pred,)}  # Keras makes a float of what it can, but of no tuple
 
+    def without_predictions(logs: Mapping[str, Any]) -> Any:
+        return results({name: value for name, value in logs.items() if name != _KEY})
+
     model.compute_metrics = with_predictions
+    model._get_metrics_result_or_logs = without_predictions
     try:
         yield
     finally:
-        del model.compute_metrics
+        for name in _RESULTS:
+            delattr(model, name)
         model.test_function = None  # its trace has them too
 
 

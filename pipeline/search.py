@@ -95,13 +95,13 @@ def run_search(
                 return result
             return _run_in(folder, config, parts, begin, console)
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(_what_next(config, parts.oracle)) from error
+            raise KeyboardInterrupt(continuation.what_next(config, parts.oracle)) from error
         except (keras_tuner.errors.FatalError, DamagedFileError) as error:
             raise ConfigError(" ".join(str(error).split())) from error
         except OSError as error:
             if not is_storage_failure(error):
                 raise
-            sentence = f"{error}; make room, then {_what_next(config, parts.oracle)}"
+            sentence = f"{error}; make room, then {continuation.what_next(config, parts.oracle)}"
             raise SearchError(sentence, folder.path) from error
 
 
@@ -245,14 +245,6 @@ def _resume_of(config: Config, oracle: keras_tuner.Oracle) -> Resume:
             "pipeline.strategies.Oracle"
         )
     return Resume.never
-
-
-def _what_next(config: Config, oracle: keras_tuner.Oracle) -> str:
-    """Say how to go on with an interrupted search."""
-    if not hasattr(oracle, "restore"):
-        return f"the same command starts anew, as {type(oracle).__name__} cannot continue"
-    again = " with resume=auto" if config.resume is Resume.never else ""
-    return f"the same command{again} continues this search"
 
 
 def _catch_up(

@@ -16,6 +16,7 @@ from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Split
 from pipeline.feature_check import check_first_batch
 from pipeline.features import Features
+from pipeline.final_callbacks import TrainedRates, final_callbacks, named_failures
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part, has_frozen_weights
 from pipeline.frozen_watch import FrozenPartChangedError, may_unfreeze
@@ -134,33 +135,33 @@ class Trainer:
         return watcher.result(execution.initial_epoch)
 
     def retrain(
-        self, hyperparameters: keras_tuner.HyperParameters, *, epochs: int, seed: int
+        self,
+        hyperparameters: keras_tuner.HyperParameters,
+        *,
+        epochs: int,
+        seed: int,
+        rates: TrainedRates | None = None,
     ) -> keras.Model:
-        """Train a fresh model on the training and validation data together.
+        """Train and return a fresh model on training and validation data, without validation.
 
         Args:
             hyperparameters: The values to build it from.
-            epochs: Number of epochs; nothing stops it earlier, as there is nothing to validate on.
+            epochs: Number of epochs, unless a callback that monitors the training ends it.
             seed: As in `Execution`.
-
-        Returns:
-            The trained model.
+            rates: The learning rates of the trial, of which `final_callbacks` says more.
         """
-        model = self.build(hyperparameters, seed)
+        model, size = self.build(hyperparameters, seed), self.batch_size_of(hyperparameters)
         data = self.dataset.training_data()
-        if has_own_fit(self.hypermodel):
-            self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=[])
-        else:
-            build_optimizer(model)
-            fitting, batch_size = self._fitting(model, data), self.batch_size_of(hyperparameters)
-            fitting.run(
-                batch_size=batch_size,
-                steps_per_execution=fitting.steps_per_execution(
-                    batch_size=batch_size, epochs=epochs
-                ),
-                seed=seed,
-                epochs=epochs,
-            )
+        callbacks = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
+        with named_failures(callbacks):
+            if has_own_fit(self.hypermodel):  # it is given the validation data all the same
+                self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=callbacks)
+            else:
+                fitting, length = self._fitting(model, data), {"batch_size": size, "epochs": epochs}
+                if fitting.part is not None or not may_unfreeze(model, callbacks):
+                    build_optimizer(model)
+                steps = fitting.steps_per_execution(callbacks, **length)
+                fitting.run(callbacks, steps_per_execution=steps, seed=seed, **length)
         return model
 
     def restore(

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -107,6 +108,89 @@ def test_single_sigmoid_output(two_classes, tmp_path):
     matrix = (tmp_path / "evaluation/confusion_matrix.csv").read_text().splitlines()
     no = int((two_classes.test.y == 0).sum())
     assert matrix[1:] == [f"no,{no},0", f"yes,0,{len(two_classes.test) - no}"]
+
+
+@keras.saving.register_keras_serializable("test_evaluation")
+class ToldOtherwise(keras.Sequential):
+    """Its metrics are of predictions that it does not make."""
+
+    def test_step(self, data):
+        x, y = data
+        return self.compute_metrics(x, y, 1 - self(x, training=False))
+
+
+def test_the_report_is_of_what_the_model_predicts(two_classes, tmp_path):
+    model = ToldOtherwise([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+    model.set_weights([np.array([[5.0], [0], [0]]), np.zeros(1)])
+    result = run(model, two_classes, tmp_path)
+    assert result.metrics["accuracy"] == 0
+    report = json.loads((tmp_path / "evaluation/classification_report.json").read_text())
+    assert report["accuracy"] == 1
+
+
+def stateful_model(**compiled):
+    """Return a model that takes four rows at a time, and goes on where it ended."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(batch_shape=(4, 3))
+    steps = keras.layers.Reshape((3, 1))(inputs)
+    outputs = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GRU(2, stateful=True)(steps))
+    model = keras.Model(inputs, outputs)
+    model.compile(loss="binary_crossentropy", **compiled)
+    return model
+
+
+def test_stateful_layers(two_classes, tmp_path):
+    """They are tested as the model in the file is, which has seen no batch."""
+    test = two_classes.test
+    model = stateful_model()
+    model.fit(test.x, test.y, batch_size=4, verbose=0)
+    result = run(model, two_classes, tmp_path)
+    reloaded = keras.saving.load_model(tmp_path / result.model)
+    expected = reloaded.evaluate(test.x, test.y, batch_size=4, verbose=0, return_dict=True)
+    assert result.metrics == pytest.approx(expected)
+    with np.load(tmp_path / "evaluation/input_example.npz") as example:
+        assert reloaded(example["x"]).shape == (4, 1)
+
+
+def test_stateful_layers_that_cannot_take_the_last_batch(tmp_path):
+    rows = np.zeros((10, 3), np.float32)
+    dataset = make_dataset(rows, np.arange(10) % 2, ("no", "yes"))
+    with pytest.raises(EvaluationError, match=r"batches of 4 rows alone.* has 10 rows; choose"):
+        run(stateful_model(), dataset, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "compiled", [{"steps_per_execution": 4}, {"run_eagerly": True}], ids=["steps", "eager"]
+)
+def test_as_it_is_compiled(line, tmp_path, compiled):
+    model = make_model(1, 1, loss="mse", **compiled)
+    result = run(model, line, tmp_path)
+    again = keras.saving.load_model(tmp_path / result.model)
+    assert {name: getattr(again, name) for name in compiled} == compiled
+    assert again.evaluate(line.test.x, line.test.y, verbose=0) == pytest.approx(
+        result.metrics["loss"], rel=1e-5
+    )
+
+
+@keras.saving.register_keras_serializable("test_evaluation")
+def refuses_few(y_true, y_pred):
+    """A metric of a whole batch."""
+    return keras.ops.mean(keras.ops.reshape(y_pred, (16,)))
+
+
+def test_a_metric_that_raises_is_one_sentence(line, tmp_path):
+    with pytest.raises(EvaluationError) as raised:
+        run(make_model(1, 1, loss="mse", metrics=[refuses_few]), line, tmp_path)
+    said = r"it cannot be evaluated on the test split, 30 rows in batches of 16 \(\w+: .*14"
+    assert re.match(said, str(raised.value))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_model_without_optimizer_is_one_sentence(line, tmp_path):
+    with pytest.raises(VerificationError, match="compile it with any optimizer"):
+        run(make_model(1, 1, optimizer=None, loss="mse"), line, tmp_path)
 
 
 def test_regression(tmp_path):

@@ -1,0 +1,44 @@
+"""The learning rates that a trial was trained with, as its search's journal tells of them."""
+
+from pipeline.attempts import Attempt
+from pipeline.callbacks import EpochEnd
+from pipeline.final_callbacks import RATE, Rates, TrainedRates
+from pipeline.history import History
+
+
+def trained_rates(history: History, attempt: Attempt, execution: int) -> TrainedRates:
+    """Return the learning rates of one execution of a trial, and of those that it goes on from.
+
+    Args:
+        history: The search.
+        attempt: The trial's completed attempt.
+        execution: Index of the execution.
+
+    Returns:
+        What Keras logged, by absolute epoch; nothing where no callback of Keras's looked at it.
+    """
+    of_epoch: dict[int, Rates] = {}
+    before_epoch: dict[int, Rates] = {}
+    latest: Rates = {}
+    for trained in _lineage(history, attempt):
+        for epoch in trained.epochs_of(execution):
+            before_epoch[epoch.epoch] = latest
+            latest = of_epoch[epoch.epoch] = _rates(epoch)
+        begin = history.begin
+        best = trained.best_epoch(execution, begin.objective, begin.direction)
+        if best is not None:  # a promoted trial goes on from there
+            latest = _rates(best)
+    return TrainedRates(of_epoch, before_epoch)
+
+
+def _lineage(history: History, attempt: Attempt) -> list[Attempt]:
+    """Return a trial's attempt, and before it those of the trials that it was promoted from."""
+    completed = {one.begin.trial: one for one in history.attempts if one.completed}
+    lineage = [attempt]
+    while (parent := lineage[0].begin.lineage.get("parent")) is not None:
+        lineage.insert(0, completed[parent])
+    return lineage
+
+
+def _rates(epoch: EpochEnd) -> Rates:
+    return {name: rate for name, rate in epoch.logs.items() if name.startswith(RATE)}
