@@ -1,7 +1,6 @@
 """The best model on the test split: its metrics, its file, and what shows how good it is."""
 
 import contextlib
-import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,12 @@ import numpy as np
 
 from pipeline.datasets import Dataset, Inputs, Split
 from pipeline.failures import sentence
+from pipeline.model_files import (
+    VerificationError,
+    compare_metrics,
+    compare_predictions,
+    save_and_load,
+)
 from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (
     EvaluationError,
@@ -21,7 +26,6 @@ from pipeline.predictions import (
     report_classification,
     report_regression,
 )
-from pipeline.weights import build_optimizer
 
 __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
@@ -30,14 +34,6 @@ FOLDER = "evaluation"
 _TOLERANCE = 1e-4
 _EXAMPLE_ROWS = 5
 _EXAMPLE_NUMBERS = 10_000  # MLflow writes an example as JSON, some 0.1 s for 60,000 numbers
-_CHANGED = (
-    "after it was saved and loaded again; its layers must keep all their state in weights and "
-    "get_config, and must not be random at inference"
-)
-
-
-class VerificationError(RuntimeError):
-    """The model's file does not give the model back; the sentence's subject is the model."""
 
 
 @dataclass(frozen=True)
@@ -193,57 +189,17 @@ def _save_verified(
     """Save the model under a temporary name, compare what is loaded from there, then rename."""
     temporary = directory / f"unverified_{MODEL_FILE}"
     try:
-        reloaded = _save_and_load(model, temporary)
+        reloaded = save_and_load(model, temporary)
         if metrics and reloaded.compiled:
             with _in_a_sentence("when it is loaded from its file"):
                 again, _ = evaluate_and_predict(reloaded, test, batch_size)
-            _compare_metrics(metrics, again)
+            compare_metrics(metrics, again, on="the test split")
         else:  # Keras does not compile what has a `compile` of its own
             predicted = reloaded.predict(test.x, batch_size=batch_size, verbose=0)
-            _compare_predictions(predictions, predicted)
+            compare_predictions(predictions, predicted)
         temporary.replace(directory / MODEL_FILE)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
-    if model.compiled and model.optimizer is None:
-        raise VerificationError(
-            "it is compiled with optimizer=None, and Keras cannot load such a model from a file; "
-            "compile it with any optimizer, or not at all"
-        )
-    if model.compiled:
-        # A training loop of its own may not use it; Keras would miss its variables on loading.
-        build_optimizer(model)
-    try:
-        model.save(path)
-        reloaded = keras.saving.load_model(path)
-    except OSError:
-        raise
-    except Exception as error:  # a user's get_config and from_config may raise anything
-        reason = " ".join(str(error).split()).partition(". ")[0]
-        raise VerificationError(
-            f"it cannot be saved and loaded again ({reason}); decorate each of its own classes "
-            "and functions with @keras.saving.register_keras_serializable() and let its classes "
-            "define get_config"
-        ) from error
-    return reloaded
-
-
-def _compare_metrics(expected: Mapping[str, float], received: Mapping[str, float]) -> None:
-    for name, value in expected.items():
-        again = received.get(name, math.nan)
-        both_nan = math.isnan(value) and math.isnan(again)
-        if not both_nan and not math.isclose(value, again, rel_tol=_TOLERANCE, abs_tol=1e-7):
-            raise VerificationError(
-                f"its {name} on the test split is {value:g}, but {again:g} {_CHANGED}"
-            )
-
-
-def _compare_predictions(expected: Any, received: Any) -> None:
-    pairs = zip(keras.tree.flatten(expected), keras.tree.flatten(received), strict=True)
-    if not all(np.allclose(*pair, rtol=_TOLERANCE, atol=1e-5) for pair in pairs):
-        raise VerificationError(f"its predictions are different {_CHANGED}")
 
 
 def _check_finite(predictions: Any) -> None:

@@ -24,6 +24,7 @@ from pipeline.interruption import Interruption
 from pipeline.notices import Notices
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
+from pipeline.saving_check import check_saving
 from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.trainer import Trainer
@@ -83,6 +84,7 @@ def run_search(
     console = Console(quiet=config.verbose == 0, highlight=False)
     if (ended := _ended_already(config, begin, console)) is not None:
         return ended
+    lost: list[str] = components.explained("model", check_saving, parts.trainer, parts.space)
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         on_folder(folder.path)
@@ -93,7 +95,7 @@ def run_search(
                     console, result.directory, result.history, config.tracking.uri, delivery
                 )
                 return result
-            return _run_in(folder, config, parts, begin, console)
+            return _run_in(folder, config, parts, begin, console, lost)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(continuation.what_next(config, parts.oracle)) from error
         except (keras_tuner.errors.FatalError, DamagedFileError) as error:
@@ -116,7 +118,12 @@ def _ended_already(config: Config, begin: SearchBegin, console: Console) -> Sear
 
 
 def _run_in(
-    folder: Folder, config: Config, parts: "_Parts", begin: SearchBegin, console: Console
+    folder: Folder,
+    config: Config,
+    parts: "_Parts",
+    begin: SearchBegin,
+    console: Console,
+    lost: Sequence[str],
 ) -> SearchResult:
     """Run a search in its folder, from the restored trials to the tested model."""
     interruption = Interruption(tells=not draws_live(console, config.verbose))
@@ -136,6 +143,8 @@ def _run_in(
         notices=Notices(progress.on_notice),
     )
     parts = dataclasses.replace(parts, trainer=trainer)
+    for sentence in lost:
+        trainer.notices.tell(sentence)
     try:
         tuner = Tuner(
             oracle=parts.oracle,
@@ -202,6 +211,7 @@ class _Parts:
 
     dataset: Dataset
     hypermodel: keras_tuner.HyperModel
+    space: keras_tuner.HyperParameters
     oracle: keras_tuner.Oracle
     trainer: Trainer
 
@@ -211,9 +221,10 @@ class _Parts:
         dataset = components.make_dataset(config)
         components.explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config, dataset)
-        oracle = components.make_oracle(config, components.make_space(config, hypermodel))
+        space = components.make_space(config, hypermodel)
+        oracle = components.make_oracle(config, space)
         trainer = components.make_trainer(config, dataset, hypermodel, oracle.objective)
-        return cls(dataset, hypermodel, oracle, trainer)
+        return cls(dataset, hypermodel, space, oracle, trainer)
 
 
 def _describe(

@@ -20,8 +20,8 @@ from pipeline.own_fit import has_own_fit
 from pipeline.plain_logs import plain_logs
 from pipeline.results import Logs, TrainingResult
 from pipeline.throughput import steps_as_compiled, validation_as_trained
-from pipeline.trainer import Execution, Trainer
 from pipeline.traces import Traces
+from pipeline.trainer import Execution, Trainer
 from pipeline.weights import build_optimizer
 
 _CLOSE = 1e-3  # relative; Adam's step in one pass rounds otherwise
