@@ -4,20 +4,20 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import keras_tuner
 
 from pipeline.batches import Examples
-from pipeline.best_epoch import BestEpoch, EpochListener
+from pipeline.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset, Split
 from pipeline.features import Features
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
 from pipeline.notices import Notices
-from pipeline.own_fit import call_own_fit, has_own_fit
+from pipeline.own_epochs import OwnEpochs
+from pipeline.own_fit import OwnFit, Start, has_own_fit, told_once
 from pipeline.release import build_state, forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
@@ -107,19 +107,12 @@ class Trainer:
     def _train(
         self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
     ) -> TrainingResult:
-        model = self.build(execution.hyperparameters, execution.seed)
-        build_optimizer(model)
-        if execution.weights is not None:
-            execution.weights.apply(model)
-        fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
-        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
         if has_own_fit(self.hypermodel):
-            build_state(model, *fitting.train.first())
-            watcher = told(objective_in_logs=False)
-            watcher.take(self._run_own_fit(model, execution, watcher), model)
-        else:
-            watcher = self._fit(fitting, execution, told)
-        return watcher.result(execution.initial_epoch)
+            watcher = self._train_itself(execution, on_epoch_end, should_stop)
+            return watcher.result(execution.initial_epoch)
+        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
+        fitting = self._fitting(self._begun(execution), self.dataset.train, self.dataset.validation)
+        return self._fit(fitting, execution, told).result(execution.initial_epoch)
 
     def retrain(
         self, hyperparameters: keras_tuner.HyperParameters, *, epochs: int, seed: int
@@ -134,11 +127,17 @@ class Trainer:
         Returns:
             The trained model.
         """
-        model = self.build(hyperparameters, seed)
         data = self.dataset.training_data()
         if has_own_fit(self.hypermodel):
-            self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=[])
+            begun, _ = self._own_fit.call(
+                hyperparameters,
+                data,
+                lambda: Start(self.build(hyperparameters, seed)),
+                epochs=epochs,
+            )
+            model = begun.model
         else:
+            model = self.build(hyperparameters, seed)
             build_optimizer(model)
             fitting, batch_size = self._fitting(model, data), self._batch_size(hyperparameters)
             fitting.run(
@@ -156,7 +155,7 @@ class Trainer:
     ) -> keras.Model:
         """Build a trial's model again and give it the weights it ended with."""
         model = self.build(hyperparameters, seed)
-        weights.apply(model)
+        self._give(weights, model)
         return model
 
     def build(self, hyperparameters: keras_tuner.HyperParameters, seed: int) -> keras.Model:
@@ -179,6 +178,19 @@ class Trainer:
             # A subclassed model has no weights to set or save before it has seen data.
             model(self._examples(self.dataset.train).first()[0])
         return model
+
+    def _begun(self, execution: Execution) -> keras.Model:
+        """Build an execution's model, with the weights that it starts from."""
+        model = self.build(execution.hyperparameters, execution.seed)
+        build_optimizer(model)
+        if execution.weights is not None:
+            self._give(execution.weights, model)
+        return model
+
+    def _give(self, weights: Weights, model: keras.Model) -> None:
+        """Give a model weights, and its optimizer their state, if a `fit` has not compiled anew."""
+        known = weights.for_optimizer_of(model) if has_own_fit(self.hypermodel) else weights
+        known.apply(model)
 
     def _fitting(
         self, model: keras.Model, train: Split, validation: Split | None = None
@@ -232,7 +244,7 @@ class Trainer:
             initial_epoch = self._continue(used, execution, watcher, callbacks)
             if initial_epoch < execution.epochs:
                 used.run(
-                    _in_order(callbacks, watcher),
+                    in_order(callbacks, watcher),
                     batch_size=batch_size,
                     steps_per_execution=steps,
                     seed=execution.seed,
@@ -260,38 +272,29 @@ class Trainer:
                 return execution.epochs if state.stopped else max(state.logs) + 1
         return execution.initial_epoch
 
-    def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
-        arguments: dict[str, Any] = {
-            "callbacks": _in_order(self.callbacks(), watcher),
-            "epochs": execution.epochs,
-        }
-        if execution.initial_epoch:
-            arguments["initial_epoch"] = execution.initial_epoch
-        return self._own_fit(model, execution.hyperparameters, self.dataset.train, **arguments)
+    @functools.cached_property
+    def _own_fit(self) -> OwnFit:
+        validation, batch_size = self.dataset.validation, self._batch_size
+        return OwnFit(self.hypermodel, validation, batch_size, self.notices)
 
-    def _own_fit(
-        self,
-        model: keras.Model,
-        hyperparameters: keras_tuner.HyperParameters,
-        data: Split,
-        **arguments: Any,
-    ) -> Any:
-        validation = (self.dataset.validation.x, self.dataset.validation.y)
-        arguments |= {
-            "batch_size": self._batch_size(hyperparameters),
-            "validation_data": validation,
-        }
-        return call_own_fit(self.hypermodel, hyperparameters, model, data, **arguments)
+    def _train_itself(
+        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+    ) -> OwnEpochs:
+        """Let the hypermodel train, and return what watched it."""
+        tell, initial_epoch = told_once(on_epoch_end), execution.initial_epoch
+
+        def start() -> Start:
+            model = self._begun(execution)
+            fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
+            build_state(model, *fitting.train.first())
+            watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
+            return Start(model, in_order(self.callbacks(), watcher), watcher)
+
+        arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
+        arguments["epochs"] = execution.epochs
+        return self._own_fit.watched(
+            execution.hyperparameters, self.dataset.train, start, **arguments
+        )
 
     def _batch_size(self, hyperparameters: keras_tuner.HyperParameters) -> int:
         return int(hyperparameters.values.get("batch_size", self.batch_size))
-
-
-def _in_order(
-    callbacks: list[keras.callbacks.Callback], watcher: BestEpoch
-) -> list[keras.callbacks.Callback]:
-    """Return the callbacks with the watcher last, and its check of the objective first."""
-    if all(type(callback).__module__.startswith("keras.") for callback in callbacks):
-        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
-        return [watcher.objective_check(), *callbacks, watcher]
-    return [*callbacks, watcher]
