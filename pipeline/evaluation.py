@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets import Dataset, Inputs
+from pipeline.notices import Notices
 from pipeline.one_pass import evaluate_and_predict
 from pipeline.predictions import (
     EvaluationError,
@@ -30,6 +31,11 @@ _EXAMPLE_NUMBERS = 10_000  # MLflow writes an example as JSON, some 0.1 s for 60
 _CHANGED = (
     "after it was saved and loaded again; its layers must keep all their state in weights and "
     "get_config, and must not be random at inference"
+)
+
+_DECORATE = (
+    "decorate each of its own classes and functions with "
+    "@keras.saving.register_keras_serializable() and let its classes define get_config"
 )
 
 
@@ -58,7 +64,13 @@ class Evaluation:
 
 
 def evaluate(
-    model: keras.Model, dataset: Dataset, directory: Path, *, objective: str, batch_size: int
+    model: keras.Model,
+    dataset: Dataset,
+    directory: Path,
+    *,
+    objective: str,
+    batch_size: int,
+    notices: Notices,
 ) -> Evaluation:
     """Test a model, save it, make sure that its file gives it back, and report on it.
 
@@ -71,6 +83,7 @@ def evaluate(
         directory: The search's folder; `best_model.keras` and `evaluation/` are written there.
         objective: The search's objective, for example `val_loss`.
         batch_size: Rows of a batch, at least 1.
+        notices: Told if the model is saved without what it was compiled with.
 
     Returns:
         The metrics and what was written.
@@ -81,7 +94,7 @@ def evaluate(
 
     Example:
         >>> evaluate(model, dataset, Path("outputs/searches/a1"), objective="val_loss",
-        ...          batch_size=32).metrics
+        ...          batch_size=32, notices=Notices()).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
     # Either also builds a subclassed model that was never called, so that it can be saved.
@@ -91,7 +104,7 @@ def evaluate(
     if predictions is None:
         predictions = model.predict(dataset.test.x, batch_size=batch_size, verbose=0)
     _check_finite(predictions)
-    _save_verified(model, metrics, predictions, dataset, directory, batch_size)
+    _save_verified(model, metrics, predictions, dataset, directory, batch_size, notices)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(dataset.test.x, folder / "input_example.npz")
@@ -146,11 +159,12 @@ def _save_verified(
     dataset: Dataset,
     directory: Path,
     batch_size: int,
+    notices: Notices,
 ) -> None:
     """Save the model under a temporary name, compare what is loaded from there, then rename."""
     temporary = directory / f"unverified_{MODEL_FILE}"
     try:
-        reloaded = _save_and_load(model, temporary)
+        reloaded = _save_and_load(model, temporary, notices)
         if metrics and reloaded.compiled:
             again, _ = evaluate_and_predict(reloaded, dataset.test, batch_size)
             _compare_metrics(metrics, again)
@@ -162,23 +176,36 @@ def _save_verified(
         temporary.unlink(missing_ok=True)
 
 
-def _save_and_load(model: keras.Model, path: Path) -> keras.Model:
+def _save_and_load(model: keras.Model, path: Path, notices: Notices) -> keras.Model:
     if model.compiled and not model.optimizer.built:
         # A training loop of its own may not use it; Keras would miss its variables on loading.
         model.optimizer.build(model.trainable_variables)
     try:
         model.save(path)
-        reloaded = keras.saving.load_model(path)
+        return keras.saving.load_model(path)
     except OSError:
         raise
     except Exception as error:  # a user's get_config and from_config may raise anything
         reason = " ".join(str(error).split()).partition(". ")[0]
-        raise VerificationError(
-            f"it cannot be saved and loaded again ({reason}); decorate each of its own classes "
-            "and functions with @keras.saving.register_keras_serializable() and let its classes "
-            "define get_config"
-        ) from error
-    return reloaded
+        reloaded = _load_uncompiled(path)
+        if reloaded is None:
+            raise VerificationError(
+                f"it cannot be saved and loaded again ({reason}); {_DECORATE}"
+            ) from error
+    notices.tell(
+        "the best model is saved without its loss, metrics and optimizer, as they cannot be loaded "
+        f"again ({reason}); {_DECORATE}"
+    )
+    reloaded.save(path)
+    return keras.saving.load_model(path)
+
+
+def _load_uncompiled(path: Path) -> keras.Model | None:
+    """Load a model without its loss, metrics and optimizer; None if that is not what is wrong."""
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception:  # as above; what was raised there says why
+        return None
 
 
 def _compare_metrics(expected: Mapping[str, float], received: Mapping[str, float]) -> None:

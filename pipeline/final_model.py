@@ -69,6 +69,7 @@ def evaluate_best(
             directory,
             objective=begin.objective,
             batch_size=config.training.batch_size,
+            notices=trainer.notices,
         )
     except (evaluation.EvaluationError, evaluation.VerificationError) as error:
         raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error

@@ -285,8 +285,8 @@ class Trainer:
 
         def start() -> Start:
             model = self._begun(execution)
-            fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
-            build_state(model, *fitting.train.first())
+            # For what it says of features: loss and metrics wait for the targets `fit` prepares.
+            self._fitting(model, self.dataset.train)
             watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
             return Start(model, in_order(self.callbacks(), watcher), watcher)
 
