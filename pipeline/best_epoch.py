@@ -6,12 +6,12 @@ from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 
 from pipeline.callback_files import go_on_writing, leave_to_checkpoint
 from pipeline.callback_state import callback_state, restore_callback
 from pipeline.checkpoint import Checkpoint, TrainingState
 from pipeline.frozen import FrozenPart
+from pipeline.plain_logs import plain_logs
 from pipeline.results import TrainingResult
 from pipeline.weights import Weights
 
@@ -58,7 +58,6 @@ class BestEpoch(keras.callbacks.Callback):
         self._logs: dict[int, dict[str, float]] = {}
         self._best_epoch: int | None = None
         self._weights: Weights | None = None
-        self._returned: Mapping[str, float] | None = None
         self._checkpoint: Checkpoint | None = None
         self._others: Sequence[keras.callbacks.Callback] = ()
         self._tell: Callable[[str], None] = lambda _sentence: None
@@ -111,14 +110,18 @@ class BestEpoch(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     def _see(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        self._logs[epoch] = values
-        self._on_epoch_end(epoch, values)
+        values = self._report(epoch, logs)
         if self._objective_in_logs:
-            _check_objective(values, self._objective)
+            check_objective(values, self._objective)
         score = values.get(self._objective.name, math.nan)
         if math.isfinite(score) and self._is_best(score):
             self._best_epoch, self._weights = epoch, Weights.of(self.model, self._part)
+
+    def _report(self, epoch: int, logs: Mapping[str, Any] | None) -> dict[str, float]:
+        values = plain_logs(logs)
+        self._logs[epoch] = values
+        self._on_epoch_end(epoch, values)
+        return values
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Write the training's state, with all of the callbacks' that can be written."""
@@ -137,6 +140,19 @@ class BestEpoch(keras.callbacks.Callback):
     def _trained(self) -> keras.Model:
         return self._part.head if self._part else self.model
 
+    def objective_named(self) -> keras.callbacks.Callback:
+        """Return a callback that gives those after it the objective by its name.
+
+        Keras's logs do not have that name where the objective is one of a metric's several values.
+        """
+        name = self._objective.name
+
+        def on_epoch_end(epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG001
+            if logs is not None and name in (values := plain_logs(logs)):
+                logs.setdefault(name, values[name])
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
     def objective_check(self) -> keras.callbacks.Callback:
         """Return a callback that ends the training like this one if the objective is missing."""
 
@@ -146,42 +162,12 @@ class BestEpoch(keras.callbacks.Callback):
 
         return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
-    def take(self, returned: Any, model: keras.Model) -> None:
-        """Take what `fit` returned where the epochs did not tell it."""
-        if isinstance(returned, keras.callbacks.History):
-            if self._logs:
-                _check_objective(next(iter(self._logs.values())), self._objective)
-                return
-            self.set_model(model)
-            for index, epoch in enumerate(returned.epoch):
-                logs = {name: values[index] for name, values in returned.history.items()}
-                _check_objective(logs, self._objective)
-                self._see(epoch, logs)
-            return
-        if isinstance(returned, float | int | np.number):
-            returned = {self._objective.name: returned}
-        if not isinstance(returned, Mapping):
-            raise keras_tuner.errors.FatalTypeError(
-                "the hypermodel's fit() must return a History, a dictionary of metrics or the "
-                f"objective as a number; received {returned!r} of type {type(returned).__name__}"
-            )
-        values = {name: float(value) for name, value in returned.items()}
-        _check_objective(values, self._objective)
-        self._returned = values
-        if self._weights is None or not self._logs:
-            self._weights = Weights.of(model)
-
     def result(self, initial_epoch: int) -> TrainingResult:
         """Return the best epoch's result."""
-        if self._returned is not None:
-            metrics = self._returned
-        elif self._best_epoch is not None:
-            metrics = self._logs[self._best_epoch]
-        else:
-            metrics = {}
-        score = metrics.get(self._objective.name, math.nan)
-        if not math.isfinite(score) or self._weights is None:
+        if self._best_epoch is None or self._weights is None:
             raise DivergedError(self._divergence(initial_epoch))
+        metrics = self._logs[self._best_epoch]
+        score = metrics[self._objective.name]
         return TrainingResult(score, self._best_epoch, metrics, self._weights, self._logs)
 
     def _is_best(self, score: float) -> bool:
@@ -192,15 +178,26 @@ class BestEpoch(keras.callbacks.Callback):
 
     def _divergence(self, initial_epoch: int) -> str:
         name = self._objective.name
-        if self._returned is not None:
-            return f"{name} is not a finite number: {self._returned[name]}"
         if not self._logs:
             return f"no epoch was trained from epoch {initial_epoch} on, so {name} has no value"
-        values = ", ".join(f"{logs[name]}" for logs in list(self._logs.values())[:3])
+        reported = [logs[name] for logs in self._logs.values() if name in logs]
+        values = ", ".join(map(str, reported[:3]))
         return f"{name} was not a finite number at any of {len(self._logs)} epochs ({values})"
 
 
-def _check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
+def in_order(
+    callbacks: Sequence[keras.callbacks.Callback], watcher: BestEpoch
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks with the watcher last, and what it does for the objective first."""
+    first = [watcher.objective_named()]
+    if all(type(callback).__module__.startswith(("keras.", "pipeline.")) for callback in callbacks):
+        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
+        first.append(watcher.objective_check())
+    return [*first, *callbacks, watcher]
+
+
+def check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
+    """Raise an `ObjectiveNotFoundError` if the objective is not among the values."""
     if objective.name not in values:
         raise ObjectiveNotFoundError(
             f"objective.name={objective.name} is not reported by the model; "

@@ -13,11 +13,14 @@ import numpy as np
 from pipeline.datasets import Dataset, Inputs, Split
 from pipeline.failures import sentence
 from pipeline.model_files import (
+    WITHOUT,
     VerificationError,
-    compare_metrics,
     compare_predictions,
+    metrics_difference,
     save_and_load,
+    save_uncompiled,
 )
+from pipeline.notices import Notices
 from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (
     EvaluationError,
@@ -57,7 +60,13 @@ class Evaluation:
 
 
 def evaluate(
-    model: keras.Model, dataset: Dataset, directory: Path, *, objective: str, batch_size: int
+    model: keras.Model,
+    dataset: Dataset,
+    directory: Path,
+    *,
+    objective: str,
+    batch_size: int,
+    notices: Notices,
 ) -> Evaluation:
     """Test a model, save it, make sure that its file gives it back, and report on it.
 
@@ -71,6 +80,7 @@ def evaluate(
         objective: The search's objective, for example `val_loss`.
         batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
             Stateful layers take no other than their own.
+        notices: Told if the model is saved without what it was compiled with.
 
     Returns:
         The metrics and what was written.
@@ -82,14 +92,14 @@ def evaluate(
 
     Example:
         >>> evaluate(model, dataset, Path("outputs/searches/a1"), objective="val_loss",
-        ...          batch_size=32).metrics
+        ...          batch_size=32, notices=Notices()).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
     fixed = _fixed_batch_size(model, len(dataset.test))
     batch_size = fixed or batch_size
     metrics, predictions = _tested(model, dataset.test, batch_size)
     _check_finite(predictions)
-    _save_verified(model, metrics, predictions, dataset.test, directory, batch_size)
+    _save_verified(model, metrics, predictions, dataset.test, directory, batch_size, notices)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(dataset.test.x, folder / "input_example.npz", rows=fixed)
@@ -185,18 +195,22 @@ def _save_verified(
     test: Split,
     directory: Path,
     batch_size: int,
+    notices: Notices,
 ) -> None:
     """Save the model under a temporary name, compare what is loaded from there, then rename."""
     temporary = directory / f"unverified_{MODEL_FILE}"
     try:
-        reloaded = save_and_load(model, temporary)
+        reloaded, difference = save_and_load(model, temporary, notices), None
         if metrics and reloaded.compiled:
             with _in_a_sentence("when it is loaded from its file"):
                 again, _ = evaluate_and_predict(reloaded, test, batch_size)
-            compare_metrics(metrics, again, on="the test split")
-        else:  # Keras does not compile what has a `compile` of its own
+            difference = metrics_difference(metrics, again, on="the test split")
+        if not reloaded.compiled or difference is not None:
             predicted = reloaded.predict(test.x, batch_size=batch_size, verbose=0)
             compare_predictions(predictions, predicted)
+        if difference is not None:  # they predict the same, so that it is the loss or a metric
+            notices.tell(f"{WITHOUT}: its {difference}")
+            save_uncompiled(temporary)
         temporary.replace(directory / MODEL_FILE)
     finally:
         temporary.unlink(missing_ok=True)

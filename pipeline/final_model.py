@@ -66,7 +66,13 @@ def evaluate_best(
         rates = trained_rates(history, attempt, execution)
         seed = derive_seed(config.seed, "final")
         try:
-            model = trainer.retrain(best.hyperparameters, epochs=epochs, seed=seed, rates=rates)
+            model = trainer.retrain(
+                best.hyperparameters,
+                epochs=epochs,
+                seed=seed,
+                rates=rates,
+                planned=None if config.final.epochs else attempt.begin.epochs,
+            )
         except Exception as error:
             if not is_trials_own(error):
                 raise
@@ -83,6 +89,7 @@ def evaluate_best(
             directory,
             objective=begin.objective,
             batch_size=trainer.batch_size_of(best.hyperparameters),
+            notices=trainer.notices,
         )
     except (evaluation.EvaluationError, evaluation.VerificationError) as error:
         raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error

@@ -73,7 +73,7 @@ class Search:
         """Load the model that was tested.
 
         Returns:
-            The compiled Keras model.
+            The Keras model, compiled unless its loss or metrics could not be loaded.
 
         Raises:
             ValueError: There is none yet; it is made when the search has ended.

@@ -1,4 +1,4 @@
-"""A model's `.keras` file: written so that it gives the model back, or a sentence why it does not."""
+"""A model's `.keras` file, which gives the model back."""
 
 import contextlib
 import inspect
@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.notices import Notices
 from pipeline.weights import build_optimizer
 
 _TOLERANCE = 1e-4
@@ -17,6 +18,7 @@ DECORATE = (
     "decorate each of its own classes and functions with "
     "@keras.saving.register_keras_serializable() and let its classes define get_config"
 )
+WITHOUT = "best_model.keras is saved without the loss, metrics and optimizer"
 _CHANGED = (
     "after it was saved and loaded again; its layers must keep all their state in weights and "
     "get_config, and must not be random at inference"
@@ -27,12 +29,15 @@ class VerificationError(RuntimeError):
     """The model's file does not give the model back; the sentence's subject is the model."""
 
 
-def save_and_load(model: keras.Model, path: Path) -> keras.Model:
+def save_and_load(model: keras.Model, path: Path, notices: Notices) -> keras.Model:
     """Write a model's file, and load it again.
+
+    What the model is compiled with is left out if only that cannot be loaded.
 
     Args:
         model: Any model.
         path: The `.keras` file.
+        notices: Told if the model is saved without what it is compiled with.
 
     Returns:
         What the file gives.
@@ -57,27 +62,48 @@ def save_and_load(model: keras.Model, path: Path) -> keras.Model:
         raise
     except Exception as error:  # a user's get_config and from_config may raise anything
         reason = " ".join(str(error).split()).partition(". ")[0]
-        raise VerificationError(
-            f"it cannot be saved and loaded again ({reason}); {DECORATE}"
-        ) from error
+        if not _is_loaded_uncompiled(path):
+            raise VerificationError(
+                f"it cannot be saved and loaded again ({reason}); {DECORATE}"
+            ) from error
+    notices.tell(f"{WITHOUT}: they cannot be loaded again ({reason}); {DECORATE}")
+    return save_uncompiled(path)
 
 
-def compare_metrics(expected: Mapping[str, float], received: Mapping[str, float], on: str) -> None:
-    """Compare the metrics of a model with those of the one that its file gives.
+def _is_loaded_uncompiled(path: Path) -> bool:
+    """Whether only the loss, metrics or optimizer of a model cannot be loaded."""
+    try:
+        keras.saving.load_model(path, compile=False)
+    except Exception:  # as above; what was raised there says why
+        return False
+    return True
+
+
+def save_uncompiled(path: Path) -> keras.Model:
+    """Take loss, metrics and optimizer out of a model's file, and load it again."""
+    keras.saving.load_model(path, compile=False).save(path)
+    return keras.saving.load_model(path)
+
+
+def metrics_difference(
+    expected: Mapping[str, float], received: Mapping[str, float], *, on: str
+) -> str | None:
+    """Say which metric of a model is another one of the model that its file gives.
 
     Args:
         expected: The model's.
         received: Of the loaded one.
         on: What they were measured on.
 
-    Raises:
-        VerificationError: They differ.
+    Returns:
+        A clause; None if there is no difference.
     """
     for name, value in expected.items():
         again = received.get(name, math.nan)
         both_nan = math.isnan(value) and math.isnan(again)
         if not both_nan and not math.isclose(value, again, rel_tol=_TOLERANCE, abs_tol=1e-7):
-            raise VerificationError(f"its {name} on {on} is {value:g}, but {again:g} {_CHANGED}")
+            return f"{name} on {on} is {value:g}, but {again:g} after it was saved and loaded again"
+    return None
 
 
 def compare_predictions(expected: Any, received: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.plain_logs import plain_logs
 from pipeline.splits import Split
 
 _KEY = "predictions, which are no metric"
@@ -52,7 +53,7 @@ def evaluate_and_predict(
     else:
         with _told(model):
             results = model.evaluate(split.x, split.y, callbacks=[noted], **arguments)
-    metrics = {name: float(value) for name, value in results.items()}
+    metrics = plain_logs(results)
     return metrics, noted.predictions(len(split))
 
 

@@ -75,7 +75,9 @@ def position(state: State, running: Running) -> str:
     execution = 0
     if running.latest is not None:
         epochs_seen, execution = running.latest.epoch + 1, running.latest.execution
-    text = f"epoch {epochs_seen}/{running.begin.epochs}"
+    text = f"epoch {epochs_seen}"
+    if epochs_seen <= running.begin.epochs:  # a hypermodel's own `fit` may train more
+        text += f"/{running.begin.epochs}"
     if state.search.executions_per_trial > 1:
         text += f"  execution {execution + 1}/{state.search.executions_per_trial}"
     return text

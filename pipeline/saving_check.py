@@ -1,7 +1,6 @@
 """Whether the models of a search can be saved and loaded, found out before the first trial."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from pipeline.batches import Examples
 from pipeline.fitting import Fitting
 from pipeline.frozen import NotReusableError, find_frozen_part
 from pipeline.model_files import (
-    DECORATE,
-    VerificationError,
-    compare_metrics,
+    WITHOUT,
     compare_predictions,
     left_out,
     losses_and_metrics,
+    metrics_difference,
     save_and_load,
 )
+from pipeline.notices import Notices
 from pipeline.plain_logs import plain_logs
 from pipeline.release import fixed_batch_size
 from pipeline.seeds import derive_seed
@@ -32,27 +31,29 @@ _PLAIN = (bool, int, float, str)
 
 
 def check_saving(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[str]:
-    """Save and load the first model of a search, and what another one is compiled with.
+    """Save and load the first model of a search, and look at what another one is compiled with.
 
     Args:
         trainer: It builds the models, and knows the data.
         space: The search space.
 
     Returns:
-        Sentences on what Keras would not save, and is saved all the same.
+        Sentences on what will be saved otherwise than the model is.
 
     Raises:
-        VerificationError: A model cannot be saved, or its file does not give it back.
+        VerificationError: A model cannot be saved and loaded, or predicts something else then.
     """
-    seed = derive_seed(0, "saving")
+    sentences: list[str] = []
+    notices, seed = Notices(sentences.append), derive_seed(0, "saving")
     first = trainer.build(space.copy(), seed)
-    sentences = list(_checked_parts(first))
-    _check_file(first, trainer)
+    _check_parts(first, notices)
+    _check_file(first, trainer, notices)
     try:
         other = trainer.build(_sampled(space), seed)
     except Exception:  # these values may not go together, which fails a trial and no search
         return sentences
-    return [*sentences, *(one for one in _checked_parts(other) if one not in sentences)]
+    _check_parts(other, notices)
+    return sentences
 
 
 def _sampled(space: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
@@ -64,47 +65,46 @@ def _sampled(space: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
     return sampled
 
 
-def _checked_parts(model: keras.Model) -> Iterator[str]:
-    """Make sure that losses and metrics keep their state; tell what Keras itself would lose."""
+def _check_parts(model: keras.Model, notices: Notices) -> None:
+    """Tell which losses and metrics would not keep their state in a file."""
     for part in losses_and_metrics(model):
         name = getattr(part, "__name__", type(part).__name__)
-        dropped = left_out(part)
-        if dropped:
-            what = " and ".join(dropped)
-            yield (
-                f"Keras {keras.__version__} does not save {what} of {name}: best_model.keras is "
-                "given it, a model that you save yourself is not"
+        if dropped := left_out(part):
+            notices.tell(
+                f"Keras {keras.__version__} does not save {' and '.join(dropped)} of {name}: "
+                "best_model.keras is given it, a model that you save yourself is not"
             )
-        elif isinstance(part, keras.Loss | keras.Metric):
-            _check_part(part, name)
+        elif isinstance(part, keras.Loss | keras.Metric) and (lost := _lost(part)):
+            notices.tell(f"{WITHOUT}, as {name} {lost}; its get_config must have it")
 
 
-def _check_part(part: keras.Loss | keras.Metric, name: str) -> None:
+def _lost(part: keras.Loss | keras.Metric) -> str | None:
+    """Say which plain attribute a loss or metric does not keep; None if it does, or cannot be made.
+
+    What cannot be made is found out with the whole file.
+    """
     try:
         copy = type(part).from_config(part.get_config())
-    except Exception as error:  # a user's code may raise anything
-        reason = " ".join(str(error).split()).partition(". ")[0]
-        raise VerificationError(
-            f"its {name} cannot be made again ({reason}); {DECORATE}"
-        ) from error
-    for attribute, value in vars(part).items():
-        again = vars(copy).get(attribute)
-        if isinstance(value, _PLAIN) and attribute not in ("built", "_built") and again != value:
-            raise VerificationError(
-                f"its {name} has {attribute}={value!r}, but {attribute}={again!r} after it was "
-                "saved and loaded again; its get_config must have it"
-            )
+    except Exception:  # a user's code may raise anything
+        return None
+    for name, value in vars(part).items():
+        again = vars(copy).get(name)
+        if isinstance(value, _PLAIN) and name not in ("built", "_built") and again != value:
+            return f"has {name}={value!r}, but {name}={again!r} after it was saved and loaded again"
+    return None
 
 
-def _check_file(model: keras.Model, trainer: Trainer) -> None:
+def _check_file(model: keras.Model, trainer: Trainer, notices: Notices) -> None:
     """Save and load a model, and compare what both say of a few examples."""
     model, x, y = _small_part(model, trainer.dataset.train)
     with tempfile.TemporaryDirectory() as folder:
-        reloaded = save_and_load(model, Path(folder, "model.keras"))
-    if model.compiled and reloaded.compiled:
-        tested = [_tested(one, x, y) for one in (model, reloaded)]
-        compare_metrics(*tested, on="a few examples")
+        reloaded = save_and_load(model, Path(folder, "model.keras"), notices)
     compare_predictions(*(one.predict_on_batch(x) for one in (model, reloaded)))
+    if model.compiled and reloaded.compiled:
+        expected, received = (_tested(one, x, y) for one in (model, reloaded))
+        difference = metrics_difference(expected, received, on="a few examples")
+        if difference is not None:
+            notices.tell(f"{WITHOUT}: its {difference}")
 
 
 def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any]:

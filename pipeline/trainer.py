@@ -4,52 +4,34 @@ import functools
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import keras
 import keras_tuner
 
-from pipeline.batches import Examples
-from pipeline.best_epoch import BestEpoch, EpochListener
+from pipeline.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.checkpoint import Checkpoint
-from pipeline.datasets import Dataset, Split
-from pipeline.feature_check import check_first_batch
+from pipeline.datasets import Dataset
+from pipeline.execution import Execution
 from pipeline.features import Features
 from pipeline.final_callbacks import TrainedRates, final_callbacks, named_failures
 from pipeline.fitting import Fitting
-from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part, has_frozen_weights
+from pipeline.frozen import has_frozen_weights
 from pipeline.frozen_watch import FrozenPartChangedError, may_unfreeze
 from pipeline.notices import Notices
-from pipeline.own_fit import call_own_fit, has_own_fit
-from pipeline.release import build_state, forget_consumers, gradients_released
+from pipeline.own_epochs import OwnEpochs
+from pipeline.own_fit import OwnFit, Start, has_own_fit, told_once
+from pipeline.preparation import Preparation
+from pipeline.release import forget_consumers, gradients_released
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.throughput import Throughput
 from pipeline.traces import Traces
 from pipeline.weights import Weights, build_optimizer
 
+__all__ = ["Execution", "Trainer"]
 
-@dataclass(frozen=True)
-class Execution:
-    """What to train: everything that differs between two executions.
-
-    Attributes:
-        hyperparameters: The trial's values with their search space.
-        seed: Seed of the weights, the shuffling and the dropout.
-        initial_epoch: Absolute epoch at which the training starts.
-        epochs: Absolute epoch before which it ends.
-        weights: Weights to start from; None starts from fresh ones.
-        checkpoint: Where the training's state is kept while it runs, and continued from if there
-            is one of an earlier process; None keeps none.
-    """
-
-    hyperparameters: keras_tuner.HyperParameters
-    seed: int
-    initial_epoch: int
-    epochs: int
-    weights: Weights | None = None
-    checkpoint: Path | None = None
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -110,29 +92,20 @@ class Trainer:
             DamagedFileError: The checkpoint cannot be read.
         """
         with gradients_released():
-            try:
-                return self._train(execution, on_epoch_end, should_stop)
-            except FrozenPartChangedError as error:
-                assert self.features is not None, "only a training on features is watched"
-                self.features.give_up(str(error))
-                return self._train(execution, on_epoch_end, should_stop)
+            return self._unless_it_unfreezes(
+                lambda: self._train(execution, on_epoch_end, should_stop)
+            )
 
     def _train(
         self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
     ) -> TrainingResult:
-        model = self.build(execution.hyperparameters, execution.seed)
-        if execution.weights is not None:
-            execution.weights.apply(model)
-        fitting = self._fitting(model, self.dataset.train, self.dataset.validation)
-        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
         if has_own_fit(self.hypermodel):
-            if not has_frozen_weights(model):  # which it may unfreeze before it trains
-                build_state(model, fitting.train)
-            watcher = told(objective_in_logs=False)
-            watcher.take(self._run_own_fit(model, execution, watcher), model)
-        else:
-            watcher = self._fit(fitting, execution, told)
-        return watcher.result(execution.initial_epoch)
+            watcher = self._train_itself(execution, on_epoch_end, should_stop)
+            return watcher.result(execution.initial_epoch)
+        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
+        data, model = self.dataset, self._begun(execution)
+        fitting = self._preparation.fitting(model, data.train, data.validation)
+        return self._fit(fitting, execution, told).result(execution.initial_epoch)
 
     def retrain(
         self,
@@ -141,6 +114,7 @@ class Trainer:
         epochs: int,
         seed: int,
         rates: TrainedRates | None = None,
+        planned: int | None = None,
     ) -> keras.Model:
         """Train and return a fresh model on training and validation data, without validation.
 
@@ -149,19 +123,44 @@ class Trainer:
             epochs: Number of epochs, unless a callback that monitors the training ends it.
             seed: As in `Execution`.
             rates: The learning rates of the trial, of which `final_callbacks` says more.
+            planned: What a `fit` of its own is told to train, if it is to end after `epochs` of
+                its phases together.
         """
-        model, size = self.build(hyperparameters, seed), self.batch_size_of(hyperparameters)
-        data = self.dataset.training_data()
-        callbacks = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
-        with named_failures(callbacks):
-            if has_own_fit(self.hypermodel):  # it is given the validation data all the same
-                self._own_fit(model, hyperparameters, data, epochs=epochs, callbacks=callbacks)
-            else:
-                fitting, length = self._fitting(model, data), {"batch_size": size, "epochs": epochs}
-                if fitting.part is not None or not may_unfreeze(model, callbacks):
-                    build_optimizer(model)
-                steps = fitting.steps_per_execution(callbacks, **length)
-                fitting.run(callbacks, steps_per_execution=steps, seed=seed, **length)
+        made: list[keras.callbacks.Callback] = []
+
+        def callbacks() -> list[keras.callbacks.Callback]:
+            fresh = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
+            made.extend(fresh)
+            return fresh
+
+        with named_failures(made):
+            if not has_own_fit(self.hypermodel):
+                return self._unless_it_unfreezes(
+                    lambda: self._retrain(hyperparameters, callbacks(), epochs=epochs, seed=seed)
+                )
+            return self._own_fit.ended_after(
+                epochs,
+                hyperparameters,
+                self.dataset.training_data(),
+                lambda: Start(self.build(hyperparameters, seed), callbacks()),
+                epochs=epochs if planned is None else planned,
+            )
+
+    def _retrain(
+        self,
+        hyperparameters: keras_tuner.HyperParameters,
+        callbacks: list[keras.callbacks.Callback],
+        *,
+        epochs: int,
+        seed: int,
+    ) -> keras.Model:
+        model = self.build(hyperparameters, seed)
+        fitting = self._preparation.fitting(model, self.dataset.training_data())
+        length = {"batch_size": self.batch_size_of(hyperparameters), "epochs": epochs}
+        if fitting.part is not None or not may_unfreeze(model, callbacks):
+            build_optimizer(model)
+        steps = fitting.steps_per_execution(callbacks, **length)
+        fitting.run(callbacks, steps_per_execution=steps, seed=seed, **length)
         return model
 
     def restore(
@@ -169,7 +168,7 @@ class Trainer:
     ) -> keras.Model:
         """Build a trial's model again and give it the weights it ended with."""
         model = self.build(hyperparameters, seed)
-        weights.apply(model)
+        self._give(weights, model)
         return model
 
     def build(self, hyperparameters: keras_tuner.HyperParameters, seed: int) -> keras.Model:
@@ -190,55 +189,42 @@ class Trainer:
         forget_consumers(model)
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
-            model(self._examples(self.dataset.train).first()[0])
+            model(self._preparation.examples(self.dataset.train).first()[0])
         return model
 
-    def _fitting(
-        self, model: keras.Model, train: Split, validation: Split | None = None
-    ) -> Fitting:
-        """Return what is trained: what follows the frozen part of a model, if there is one."""
-
-        def fed(examples: Callable[[Split], Examples], part: FrozenPart | None = None) -> Fitting:
-            validated = None if validation is None else examples(validation)
-            return Fitting.compiled(model, examples(train), validated, part, self.throughput)
-
-        features = self.features
-        if features is not None and model.compiled:
-            try:
-                if (part := self._frozen_part(model)) is not None:
-                    fitting = fed(functools.partial(features.of, part), part)
-                    halved = features.half_precision
-                    compare = functools.partial(
-                        check_first_batch, fitting, train, half_precision=halved
-                    )
-                    features.check(part, compare)
-                    return fitting
-            except NotReusableError as error:
-                features.refuse(str(error))
-        return fed(self._examples)
-
-    def _frozen_part(self, model: keras.Model) -> FrozenPart | None:
-        part = find_frozen_part(model)
-        if part is not None and self.features is not None and self.features.given_up is not None:
-            if part.weights:
-                raise NotReusableError(self.features.given_up)
-            return None
-        if part is not None and has_own_fit(self.hypermodel):
-            if part.weights:
-                raise NotReusableError("its hypermodel has a fit of its own")
-            return None
-        return part
+    def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
+        """Return the examples a step of a trial: its hyperparameter, or the search's setting."""
+        return int(hyperparameters.values.get("batch_size", self.batch_size))
 
     @functools.cached_property
-    def _resident(self) -> dict[int, tuple[Split, Examples]]:
-        """The splits that stay in memory, by identity."""
-        return {}
+    def _preparation(self) -> Preparation:
+        return Preparation(self.features, has_own_fit(self.hypermodel), self.throughput)
 
-    def _examples(self, split: Split) -> Examples:
-        """Return a split as it stays in memory, ready to be fed to every model."""
-        if id(split) not in self._resident:
-            self._resident[id(split)] = (split, Examples.of(split))
-        return self._resident[id(split)][1]
+    @functools.cached_property
+    def _own_fit(self) -> OwnFit:
+        validation = self.dataset.validation
+        return OwnFit(self.hypermodel, validation, self.batch_size_of, self.notices)
+
+    def _begun(self, execution: Execution) -> keras.Model:
+        """Build an execution's model, with the weights that it starts from."""
+        model = self.build(execution.hyperparameters, execution.seed)
+        if execution.weights is not None:
+            self._give(execution.weights, model)
+        return model
+
+    def _give(self, weights: Weights, model: keras.Model) -> None:
+        """Give a model weights, and its optimizer their state, if a `fit` has not compiled anew."""
+        known = weights.for_optimizer_of(model) if has_own_fit(self.hypermodel) else weights
+        known.apply(model)
+
+    def _unless_it_unfreezes(self, train: Callable[[], Result]) -> Result:
+        """Train, and again as a whole if a callback changes what was thought to be frozen."""
+        try:
+            return train()
+        except FrozenPartChangedError as error:
+            assert self.features is not None, "only a training on features is watched"
+            self.features.give_up(str(error))
+            return train()
 
     def _fit(
         self, fitting: Fitting, execution: Execution, told: Callable[..., BestEpoch]
@@ -254,7 +240,7 @@ class Trainer:
             initial_epoch = self._continue(used, execution, watcher, callbacks)
             if initial_epoch < execution.epochs:
                 used.run(
-                    _in_order(callbacks, watcher),
+                    in_order(callbacks, watcher),
                     batch_size=batch_size,
                     steps_per_execution=steps,
                     seed=execution.seed,
@@ -282,39 +268,23 @@ class Trainer:
                 return execution.epochs if state.stopped else max(state.logs) + 1
         return execution.initial_epoch
 
-    def _run_own_fit(self, model: keras.Model, execution: Execution, watcher: BestEpoch) -> Any:
-        arguments: dict[str, Any] = {
-            "callbacks": _in_order(self.callbacks(), watcher),
-            "epochs": execution.epochs,
-        }
-        if execution.initial_epoch:
-            arguments["initial_epoch"] = execution.initial_epoch
-        return self._own_fit(model, execution.hyperparameters, self.dataset.train, **arguments)
+    def _train_itself(
+        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+    ) -> OwnEpochs:
+        """Let the hypermodel train, and return what watched it."""
+        tell, initial_epoch = told_once(on_epoch_end), execution.initial_epoch
 
-    def _own_fit(
-        self,
-        model: keras.Model,
-        hyperparameters: keras_tuner.HyperParameters,
-        data: Split,
-        **arguments: Any,
-    ) -> Any:
-        validation = (self.dataset.validation.x, self.dataset.validation.y)
-        arguments |= {
-            "batch_size": self.batch_size_of(hyperparameters),
-            "validation_data": validation,
-        }
-        return call_own_fit(self.hypermodel, hyperparameters, model, data, **arguments)
+        def start() -> Start:
+            model = self._begun(execution)
+            if not has_frozen_weights(model):  # which it may unfreeze before it trains
+                build_optimizer(model)
+            # For what it says of features: loss and metrics wait for the targets `fit` prepares.
+            self._preparation.fitting(model, self.dataset.train)
+            watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
+            return Start(model, in_order(self.callbacks(), watcher), watcher)
 
-    def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
-        """Return the examples a step of a trial: its hyperparameter, or the search's setting."""
-        return int(hyperparameters.values.get("batch_size", self.batch_size))
-
-
-def _in_order(
-    callbacks: list[keras.callbacks.Callback], watcher: BestEpoch
-) -> list[keras.callbacks.Callback]:
-    """Return the callbacks with the watcher last, and its check of the objective first."""
-    if all(type(callback).__module__.startswith(("keras.", "pipeline.")) for callback in callbacks):
-        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
-        return [watcher.objective_check(), *callbacks, watcher]
-    return [*callbacks, watcher]
+        arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
+        arguments["epochs"] = execution.epochs
+        return self._own_fit.watched(
+            execution.hyperparameters, self.dataset.train, start, **arguments
+        )

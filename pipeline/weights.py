@@ -53,6 +53,18 @@ class Weights:
         """Copy them from a model, and with them the states of its random generators."""
         return cls(_copies(model.variables), _copies(_optimizer_variables(model)))
 
+    def for_optimizer_of(self, model: keras.Model) -> "Weights":
+        """Return these weights for a model that may have been compiled in another way.
+
+        A hypermodel's own `fit` may compile its model again, with other layers to train or another
+        optimizer. The state is kept only if a model's own optimizer has such variables; a model's
+        weights are in the same order whichever of them are trained (Keras 3.15).
+        """
+        build_optimizer(model)
+        shapes = [tuple(variable.shape) for variable in _optimizer_variables(model)]
+        fits = shapes == [array.shape for array in self.optimizer]
+        return self if fits else replace(self, optimizer=())
+
     def apply(self, model: keras.Model) -> None:
         """Give them to a built model, and to its optimizer.
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.datasets import Dataset, Split, diabetes, wine
 from pipeline.evaluation import EvaluationError, VerificationError, evaluate
+from pipeline.notices import Notices
 from pipeline.predictions import (
     draw_confusion_matrix,
     predicted_classes,
@@ -68,8 +69,15 @@ def softmax_model(features: int, classes: int) -> keras.Model:
     )
 
 
-def run(model, dataset, directory, objective="val_loss"):
-    return evaluate(model, dataset, directory, objective=objective, batch_size=16)
+def run(model, dataset, directory, objective="val_loss", notices=None):
+    return evaluate(
+        model,
+        dataset,
+        directory,
+        objective=objective,
+        batch_size=16,
+        notices=notices or Notices(),
+    )
 
 
 def test_three_classes(tmp_path):
@@ -294,6 +302,23 @@ def test_model_that_cannot_be_saved_or_loaded(two_classes, tmp_path, model, reas
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_cannot_be_loaded_is_left_out_of_the_file(line, tmp_path):
+    def squares(true, predicted):
+        return keras.ops.square(true - predicted)
+
+    told = []
+    model = make_model(1, 1, loss=squares)
+    received = run(model, line, tmp_path, notices=Notices(told.append))
+    (sentence,) = told
+    assert "without its loss, metrics and optimizer" in sentence
+    assert "squares" in sentence
+    expected = model.evaluate(line.test.x, line.test.y, verbose=0, return_dict=True)
+    assert received.metrics == pytest.approx(expected)
+    loaded = keras.saving.load_model(tmp_path / received.model)
+    np.testing.assert_array_equal(loaded.predict(line.test.x), model.predict(line.test.x))
+    assert not loaded.compiled
 
 
 @keras.saving.register_keras_serializable("test_evaluation")

@@ -159,6 +159,11 @@ def test_verbose_2_adds_epochs_and_tracebacks():
     assert printed[3] == "Trace"
 
 
+def test_a_fit_of_its_own_may_train_more_epochs_than_planned():
+    printed = lines(SEARCH, trial_begin(), epoch_end(epoch=10), verbose=2)
+    assert printed[1] == "trial 0001  epoch 11  loss 1"
+
+
 def test_counts_executions():
     search = replace(SEARCH, executions_per_trial=3)
     printed = lines(search, trial_begin(), epoch_end(execution=1, loss=1.0), verbose=2)

@@ -208,7 +208,7 @@ def test_a_misspelt_objective_ends_after_the_first_epoch_with_the_names(dataset)
 
 
 class TestOwnFit:
-    """Hypermodels with their own `fit` run as they do under KerasTuner."""
+    """Hypermodels with their own `fit` run as they do under KerasTuner; more in test_own_fit.py."""
 
     def test_returns_history(self, dataset):
         class Own(Small):
@@ -248,15 +248,6 @@ class TestOwnFit:
         result, epochs = run(make_trainer(dataset, Own()))
         assert (result.score, result.best_epoch, epochs) == (0.25, None, {})
         assert len(result.weights.model) > 0
-
-    def test_history_without_our_callbacks_is_reported_afterwards(self, dataset):
-        class Own(Small):
-            def fit(self, hp, model, x, y, validation_data, **kwargs):
-                return model.fit(x, y, validation_data=validation_data, epochs=2, verbose=0)
-
-        result, epochs = run(make_trainer(dataset, Own()))
-        assert sorted(epochs) == [0, 1]
-        assert result.score == min(logs["val_loss"] for logs in epochs.values())
 
     def test_returning_nothing_ends_the_search(self, dataset):
         class Own(Small):

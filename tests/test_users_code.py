@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
+from pipeline.datasets import wine
 from pipeline.history import read
 
 TINY = "--config-dir conf model=mine dataset=wine training.epochs=2 strategy.max_trials=2"
@@ -111,7 +112,7 @@ def runs(uri: str, kind: str) -> list[Run]:
     )
 
 
-def check_layout(uri: str, trials: int, epochs: int = 2) -> list[Run]:
+def check_layout(uri: str, trials: int, epochs: int = 2, objective: str = "val_loss") -> list[Run]:
     """Check what every finished search of two levels has; return its trials."""
     (search,) = runs(uri, "search")
     assert search.info.status == "FINISHED"
@@ -124,9 +125,10 @@ def check_layout(uri: str, trials: int, epochs: int = 2) -> list[Run]:
     for trial in found:
         assert trial.info.status == "FINISHED"
         assert trial.data.tags["mlflow.parentRunId"] == search.info.run_id
-        curve = client.get_metric_history(trial.info.run_id, "val_loss")
+        curve = client.get_metric_history(trial.info.run_id, objective)
         assert [point.step for point in curve] == list(range(epochs))
-        assert trial.data.metrics["score"] == min(point.value for point in curve)
+        best = min if objective == "val_loss" else max
+        assert trial.data.metrics["score"] == best(point.value for point in curve)
     return found
 
 
@@ -226,6 +228,58 @@ class Own(keras_tuner.HyperModel):
     for trial in check_layout(store, trials=2):
         assert {*trial.data.params} == {"rate", "batch_size", "shuffle"}
         assert trial.data.params["batch_size"] in ("16", "32")
+
+
+def test_a_fit_that_fine_tunes_in_two_phases(command, tmp_path, store):
+    code = """
+class FineTuned(keras_tuner.HyperModel):
+    def build(self, hp):
+        model = finish(hp, [keras.layers.Dense(8, name="base")])
+        model.get_layer("base").trainable = False
+        return model
+
+    def fit(self, hp, model, *args, **kwargs):
+        model.fit(*args, **kwargs)
+        model.get_layer("base").trainable = True
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model.fit(*args, **kwargs)
+"""
+    write_model(tmp_path, code, "_target_: mine.FineTuned\n")
+    ended = command(TINY)
+    assert (ended.code, ended.err) == (0, "")
+    check_layout(store, trials=2, epochs=4)
+    (folder,) = (tmp_path / "outputs/searches").iterdir()
+    best = read(folder).ranked()[0].end
+    model = keras.saving.load_model(folder / "best_model.keras")
+    validation = wine(validation_size=0.15, test_size=0.15, seed=0).validation
+    loss, _ = model.evaluate(validation.x, validation.y, verbose=0)
+    assert loss == pytest.approx(best.score, rel=1e-5)
+
+
+def test_a_metric_with_a_value_for_each_class(command, tmp_path, store):
+    code = """
+@keras.saving.register_keras_serializable("mine")
+class OfEachClass(keras.metrics.F1Score):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        classes = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), 3)
+        super().update_state(classes, y_pred)
+
+
+def build(hp):
+    model = finish(hp)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=[OfEachClass(name="f1")])
+    return model
+"""
+    write_model(tmp_path, code, "_target_: mine.build\n")
+    ended = command(f"{TINY} objective.name=val_f1_1 objective.direction=max")
+    assert (ended.code, ended.err) == (0, "")
+    names = {"loss", "f1_0", "f1_1", "f1_2"}
+    for trial in check_layout(store, trials=2, objective="val_f1_1"):
+        assert names | {f"val_{name}" for name in names} <= {*trial.data.metrics}
+    (search,) = runs(store, "search")
+    assert {f"test_{name}" for name in names} <= {*search.data.metrics}
+    (table,) = (tmp_path / "outputs/searches").glob("*/epochs.csv")
+    assert {"f1_0", "val_f1_2"} <= {*table.read_text().partition("\n")[0].split(",")}
 
 
 def test_conditional_scopes(command, tmp_path, store):

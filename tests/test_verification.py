@@ -53,7 +53,7 @@ def test_features_of_another_layer():
 def test_a_validation_in_other_batches():
     wrong = Throughput(validation=lambda model, callbacks, size: 1000)
     trainer = exact.make_trainer(throughput=wrong)
-    with pytest.raises(DifferenceError, match="val_loss of .* without larger batches"):
+    with pytest.raises(DifferenceError, match=r"val_loss of .* without larger batches"):
         verify(trainer, {"build": exact.BATCHED["a sum"]})
 
 

@@ -135,7 +135,7 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
 
 def users_function(operation: keras.Operation) -> str | None:
     """Return the name of a function among an operation's attributes that is not Keras's own."""
-    ignored = beside_the_point(type(operation), names=True)
+    ignored = beside_the_point(operation.__class__, names=True)
     for name, value in vars(operation).items():
         if (
             name not in ignored
@@ -229,7 +229,7 @@ def _read_graph(reader: Any, model: keras.Model) -> None:
 def _read_lookup(reader: Any, layer: Any, state: Mapping[str, Any]) -> None:
     """Note a layer that looks words up; its vocabulary is in a table of TensorFlow's."""
     tables = frozenset({"lookup_table", "token_counts"})
-    ignored = beside_the_point(type(layer), names=reader.names) | tables
+    ignored = beside_the_point(layer.__class__, names=reader.names) | tables
     reader.read_state(state, ignored)
     reader.read(list(layer.get_vocabulary()))
 
