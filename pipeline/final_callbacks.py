@@ -82,7 +82,7 @@ def named_failures(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[No
         FinalCallbackError: In place of what a callback raised.
     """
     filtered = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # it hides which callback was called
+    keep_traces_of_callbacks()
     try:
         yield
     except Exception as error:
@@ -93,6 +93,11 @@ def named_failures(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[No
     finally:
         if filtered:
             keras.config.enable_traceback_filtering()
+
+
+def keep_traces_of_callbacks() -> None:
+    """Let errors tell which callback was called, which Keras hides; to be said after each build."""
+    keras.config.disable_traceback_filtering()
 
 
 class _Replay(keras.callbacks.Callback):

@@ -14,7 +14,12 @@ from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import Dataset
 from pipeline.execution import Execution
 from pipeline.features import Features
-from pipeline.final_callbacks import TrainedRates, final_callbacks, named_failures
+from pipeline.final_callbacks import (
+    TrainedRates,
+    final_callbacks,
+    keep_traces_of_callbacks,
+    named_failures,
+)
 from pipeline.fitting import Fitting
 from pipeline.frozen import has_frozen_weights
 from pipeline.frozen_watch import FrozenPartChangedError, may_unfreeze
@@ -128,35 +133,26 @@ class Trainer:
         """
         made: list[keras.callbacks.Callback] = []
 
-        def callbacks() -> list[keras.callbacks.Callback]:
+        def start() -> Start:
+            model = self.build(hyperparameters, seed)
             fresh = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
             made.extend(fresh)
-            return fresh
+            keep_traces_of_callbacks()  # a session of Keras that is cleared forgets it
+            return Start(model, fresh)
 
         with named_failures(made):
             if not has_own_fit(self.hypermodel):
+                size = self.batch_size_of(hyperparameters)
                 return self._unless_it_unfreezes(
-                    lambda: self._retrain(hyperparameters, callbacks(), epochs=epochs, seed=seed)
+                    lambda: self._retrain(start(), batch_size=size, epochs=epochs, seed=seed)
                 )
-            return self._own_fit.ended_after(
-                epochs,
-                hyperparameters,
-                self.dataset.training_data(),
-                lambda: Start(self.build(hyperparameters, seed), callbacks()),
-                epochs=epochs if planned is None else planned,
-            )
+            wanted = epochs if planned is None else planned
+            data = self.dataset.training_data()
+            return self._own_fit.ended_after(epochs, hyperparameters, data, start, epochs=wanted)
 
-    def _retrain(
-        self,
-        hyperparameters: keras_tuner.HyperParameters,
-        callbacks: list[keras.callbacks.Callback],
-        *,
-        epochs: int,
-        seed: int,
-    ) -> keras.Model:
-        model = self.build(hyperparameters, seed)
+    def _retrain(self, begun: Start, *, seed: int, **length: int) -> keras.Model:
+        model, callbacks = begun.model, begun.callbacks
         fitting = self._preparation.fitting(model, self.dataset.training_data())
-        length = {"batch_size": self.batch_size_of(hyperparameters), "epochs": epochs}
         if fitting.part is not None or not may_unfreeze(model, callbacks):
             build_optimizer(model)
         steps = fitting.steps_per_execution(callbacks, **length)

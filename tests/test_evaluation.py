@@ -312,7 +312,7 @@ def test_a_loss_that_cannot_be_loaded_is_left_out_of_the_file(line, tmp_path):
     model = make_model(1, 1, loss=squares)
     received = run(model, line, tmp_path, notices=Notices(told.append))
     (sentence,) = told
-    assert "without its loss, metrics and optimizer" in sentence
+    assert "without the loss, metrics and optimizer" in sentence
     assert "squares" in sentence
     expected = model.evaluate(line.test.x, line.test.y, verbose=0, return_dict=True)
     assert received.metrics == pytest.approx(expected)
