@@ -61,13 +61,19 @@ def save_and_load(model: keras.Model, path: Path, notices: Notices) -> keras.Mod
     except OSError:
         raise
     except Exception as error:  # a user's get_config and from_config may raise anything
-        reason = " ".join(str(error).split()).partition(". ")[0]
+        reason = _reason(error)
         if not _is_loaded_uncompiled(path):
             raise VerificationError(
                 f"it cannot be saved and loaded again ({reason}); {DECORATE}"
             ) from error
     notices.tell(f"{WITHOUT}: they cannot be loaded again ({reason}); {DECORATE}")
     return save_uncompiled(path)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first sentence of what Keras met inside of the objects that it names before."""
+    text = " ".join(str(error).split())
+    return text.rpartition("Exception encountered: ")[2].partition(". ")[0]
 
 
 def _is_loaded_uncompiled(path: Path) -> bool:
