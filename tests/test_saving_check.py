@@ -84,7 +84,7 @@ def weighted(hp):
         ),
         (
             weighted,
-            r"without the loss, metrics and optimizer, as Weighted has factor=[23]\.\d+, but ",
+            r"without the loss, metrics and optimizer, as Weighted has factor=[123]\.\d+, but ",
         ),
         (
             lambda hp: exact.dense(loss=unnamed_loss),
