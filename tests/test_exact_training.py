@@ -18,13 +18,12 @@ BATCH = 8
 ROWS = 80  # ten steps an epoch
 
 
-def regression(rows=ROWS):
+def regression(rows=ROWS, others=32):
     random = np.random.default_rng(0)
-    x = random.normal(size=(rows + 60, 4)).astype(np.float32)
+    x = random.normal(size=(rows + 2 * others, 4)).astype(np.float32)
     y = (x @ np.array([1.0, -2.0, 0.5, 3.0], np.float32) + 100).astype(np.float32)
-    parts = [
-        Split(x[rows_], y[rows_]) for rows_ in np.split(np.arange(rows + 60), [rows, rows + 30])
-    ]
+    numbers = np.split(np.arange(len(y)), [rows, rows + others])
+    parts = [Split(x[part], y[part]) for part in numbers]
     return Dataset("made", "regression", *parts, (), "made", Standardization.fit(parts[0].x))
 
 
@@ -280,6 +279,39 @@ def test_a_layer_without_a_configuration_is_trained():
     with_features = make_features()
     result = train(make_trainer(features=with_features), {"build": unserializable})
     assert_as_keras(result, plain({"build": unserializable})[1])
+
+
+def stateful():
+    inputs = keras.Input(batch_shape=(BATCH, 4))
+    hidden = layers.LSTM(3, stateful=True)(layers.Reshape((4, 1))(inputs))
+    model = keras.Model(inputs, layers.Dense(1)(hidden))
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    return model
+
+
+class Sampling(layers.Layer):
+    """A layer that draws numbers also at inference."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(7)
+
+    def call(self, x):
+        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+
+def sampling():
+    return dense(body=[layers.Dense(3), Sampling()])
+
+
+@pytest.mark.parametrize("build", [stateful, sampling])
+def test_a_model_is_shown_no_example_before_its_training(build):
+    trainer = make_trainer(features=make_features())
+    assert_as_keras(train(trainer, {"build": build}), plain({"build": build})[1])
+
+
+def test_a_stateful_model_is_trained_again_from_a_state_of_zeros():
+    assert_as_keras(*after_another(lambda value: stateful()))
 
 
 def make_features(folder=None, refusals=None):
