@@ -66,6 +66,8 @@ def find_frozen_part(model: keras.Model) -> FrozenPart | None:
 def _split(model: keras.Model) -> tuple[FrozenPart | None, str | None]:
     """Return the part, and why what comes after it does not belong to it."""
     graph = _graph(model)
+    if any(tensor.shape[:1] != (None,) for tensor in graph.inputs):
+        raise NotReusableError("it takes batches of one size alone")
     boundary, obstacle = _boundary(graph)
     inputs = {id(tensor) for tensor in graph.inputs}
     part = None

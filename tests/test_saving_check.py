@@ -88,7 +88,7 @@ def weighted(hp):
         ),
         (
             lambda hp: exact.dense(loss=unnamed_loss),
-            r"without the loss, metrics and optimizer: they cannot be loaded again .* decorate each",
+            r"without the loss, metrics and optimizer: they cannot be loaded again .* decorate",
         ),
     ],
     ids=["all", "frozen", "huber", "similarity", "loss", "function"],
