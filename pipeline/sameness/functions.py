@@ -129,8 +129,7 @@ def _enclosed(function: types.FunctionType) -> dict[str, Any]:
 def _read_code(reader: Any, code: types.CodeType) -> None:
     """Note instructions and constants, but not where they were written."""
     shape = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    reader.note(f"code {shape} {code.co_names} {code.co_varnames}")
-    reader.note(f"{code.co_freevars} {code.co_cellvars} {code.co_exceptiontable!r}")
+    reader.note(f"code {shape} {code.co_names} {code.co_varnames} {code.co_freevars}")
     reader.note(repr(code.co_code))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
