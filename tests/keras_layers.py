@@ -94,8 +94,8 @@ _GRIDS = {1: (6, 4), 2: (6, 6, 4), 3: (6, 6, 6, 4)}
 _CLIPS = {1: (2, 6, 4), 2: (2, 6, 6, 4), 3: (2, 6, 6, 6, 4)}
 _IMAGE = (16, 16, 3)
 _POOLS = "AdaptiveAveragePooling#D AdaptiveMaxPooling#D"
-_RANDOM_IMAGES = """AugMix CutMix MixUp RandAugment RandomColorJitter RandomElasticTransform
-    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomInvert RandomPerspective"""
+_RANDOM_IMAGES = """AugMix CutMix MixUp RandAugment RandomElasticTransform RandomErasing
+    RandomFlip RandomGaussianBlur RandomGrayscale RandomInvert RandomPerspective"""
 _RANDOM_FACTORS = """RandomBrightness RandomColorDegeneration RandomContrast RandomHue
     RandomRotation RandomSaturation RandomSharpness"""
 CASES: dict[str, Case] = {
@@ -160,6 +160,7 @@ CASES: dict[str, Case] = {
     **_each(_RANDOM_IMAGES, _IMAGE, "images"),
     **_each(_RANDOM_FACTORS, _IMAGE, "images", factor=0.5),
     **_each("RandomCrop", _IMAGE, "images", height=4, width=4),
+    **_each("RandomColorJitter", _IMAGE, "images", brightness_factor=0.5, hue_factor=0.5),
     **_each("RandomPosterization", _IMAGE, "images", factor=5),
     **_each("RandomShear", _IMAGE, "images", x_factor=0.5),
     **_each("RandomTranslation", _IMAGE, "images", height_factor=0.5, width_factor=0.5),

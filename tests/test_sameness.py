@@ -70,7 +70,9 @@ def functions():
     packages = (keras.losses, keras.metrics, keras.activations)
     found = [one for package in packages for one in vars(package).values()]
     return {one for one in found if inspect.isfunction(one)} - {
-        getattr(package, name) for package in packages for name in ("get", "serialize", "deserialize")
+        getattr(package, name)
+        for package in packages
+        for name in ("get", "serialize", "deserialize")
     }
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,11 +21,27 @@ _LIBRARIES = frozenset(
 """Packages whose classes are told by their names; of TensorFlow's, few keep all state in Python."""
 _BASES = ("abc", "typing", "contextlib")
 """Modules of whose classes Keras's inherit, beside TensorFlow's."""
-_FOLDERS = tuple(os.path.dirname(one.__file__) + os.sep for one in (keras, tf, np))
+_FOLDERS = tuple(f"{Path(str(one.__file__)).parent}{os.sep}" for one in (keras, tf, np))
 _FILES = frozenset(one.__file__ for one in (functools, re, types))
 _CONTAINERS = (dict, list, tuple, set, frozenset, object)
 _DESCRIBED = frozenset(
-    ["__module__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__", "__parameters__", "__orig_bases__", "__abstractmethods__", "_abc_impl", "__hash__", "_api_export_path", "_api_export_symbol_id", "__firstlineno__", "__static_attributes__"]
+    [
+        "__module__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__slots__",
+        "__annotations__",
+        "__parameters__",
+        "__orig_bases__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__hash__",
+        "_api_export_path",
+        "_api_export_symbol_id",
+        "__firstlineno__",
+        "__static_attributes__",
+    ]
 )
 """What Python and Keras note of a class, and no method asks for."""
 
@@ -77,11 +94,13 @@ def is_librarys(kind: type) -> bool:
 def _is_of_a_library(base: type) -> bool:
     module = base.__module__ or "builtins"
     root = module.partition(".")[0]
-    return root in _LIBRARIES or module in _BASES or module.startswith("tensorflow.python.trackable.")
+    return (
+        root in _LIBRARIES or module in _BASES or module.startswith("tensorflow.python.trackable.")
+    )
 
 
 def _is_named_tuple(base: type) -> bool:
-    """Whether a class is of `collections.namedtuple`, which gives it another name than its owner."""
+    """Whether `collections.namedtuple` has made a class, which is not found under its name."""
     return base.__bases__ == (tuple,) and hasattr(base, "_fields")
 
 

@@ -10,7 +10,7 @@ import dis
 import functools
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -38,10 +38,43 @@ _MATHEMATICS = (
 """Modules whose functions give the same for the same, but for those that take a seed."""
 _MODULES_IN_C = ("math", "_operator")
 _HARMLESS = frozenset(
-    ["abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "pow", "range", "reversed", "round", "sorted", "str", "sum", "tuple", "zip", "ValueError", "TypeError"]
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "dict",
+        "enumerate",
+        "float",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pow",
+        "range",
+        "reversed",
+        "round",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "ValueError",
+        "TypeError",
+    ]
 )
 _CHANGES = frozenset(
-    ["STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "STORE_ATTR", "DELETE_ATTR", "IMPORT_NAME", "STORE_NAME"]
+    [
+        "STORE_GLOBAL",
+        "DELETE_GLOBAL",
+        "STORE_DEREF",
+        "STORE_ATTR",
+        "DELETE_ATTR",
+        "IMPORT_NAME",
+        "STORE_NAME",
+    ]
 )
 """Instructions that reach beyond a function; `STORE_DEREF` only where the variable is another's."""
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
@@ -114,7 +147,9 @@ def _computes(function: types.FunctionType) -> bool:
     """Whether a library's function gives the same for the same; of methods, that of its object."""
     module, name = function.__module__, function.__qualname__
     known = module.startswith(_MATHEMATICS) or (module.startswith("keras.") and "." in name)
-    return known and ".random" not in module and "seed" not in inspect.signature(function).parameters
+    return (
+        known and ".random" not in module and "seed" not in inspect.signature(function).parameters
+    )
 
 
 def _enclosed(function: types.FunctionType) -> dict[str, Any]:
@@ -158,25 +193,31 @@ def _named(
         own = step.opname == "STORE_DEREF" and step.argval in code.co_cellvars
         if step.opname in _CHANGES and not own:
             raise UnreadableError(f"the function {function.__qualname__} may change what it names")
-        path, value = step.argval, None
         if step.opname in _GLOBAL:
-            value = _global(step.argval, function)
-        elif step.opname in _ENCLOSED and isinstance(enclosed.get(path), types.ModuleType):
-            value = enclosed[path]
+            path, value = _followed(step.argval, _global(step.argval, function), steps[index + 1 :])
+        elif step.opname in _ENCLOSED and isinstance(
+            module := enclosed.get(step.argval), types.ModuleType
+        ):
+            path, value = _followed(step.argval, module, steps[index + 1 :])
         else:
             continue
-        for following in steps[index + 1 :]:
-            if not isinstance(value, types.ModuleType):
-                break
-            if following.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-                path, value = f"{path}.{following.argval}", _part(value, following.argval)
-            elif following.opname not in ("PUSH_NULL", "CACHE", "PRECALL"):
-                break
         if not _is_harmless(value):
             yield path, value
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _named(constant, function, enclosed)
+
+
+def _followed(path: str, value: Any, steps: Iterable[dis.Instruction]) -> tuple[str, Any]:
+    """Return what a function takes of a module, from the steps that come after its name."""
+    for step in steps:
+        if not isinstance(value, types.ModuleType):
+            break
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            path, value = f"{path}.{step.argval}", _part(value, step.argval)
+        elif step.opname not in ("PUSH_NULL", "CACHE", "PRECALL"):
+            break
+    return path, value
 
 
 def _global(name: str, function: types.FunctionType) -> Any:

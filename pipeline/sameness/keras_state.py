@@ -18,25 +18,77 @@ from pipeline.sameness.functions import is_keras_own
 from pipeline.sameness.unreadable import UnreadableError
 
 _BOOKKEEPING = frozenset(
-    ["_tracker", "_lock", "_auto_config", "_tracked", "_called", "_losses", "_loss_ids", "_losses_override", "_call_signature", "call_signature_parameters", "_build_shapes_dict", "_build_input_shape", "_parent_path", "_path", "_inbound_nodes", "_outbound_nodes", "_saved_model_inputs_spec", "_saved_model_arg_spec", "_self_setattr_tracking", "_self_unconditional_checkpoint_dependencies", "_self_unconditional_dependency_names", "_self_unconditional_deferred_dependencies", "_self_update_uid", "_self_name_based_restores", "_self_saveable_object_factories"]
+    [
+        "_tracker",
+        "_lock",
+        "_auto_config",
+        "_tracked",
+        "_called",
+        "_losses",
+        "_loss_ids",
+        "_losses_override",
+        "_call_signature",
+        "call_signature_parameters",
+        "_build_shapes_dict",
+        "_build_input_shape",
+        "_parent_path",
+        "_path",
+        "_inbound_nodes",
+        "_outbound_nodes",
+        "_saved_model_inputs_spec",
+        "_saved_model_arg_spec",
+        "_self_setattr_tracking",
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+        "_self_unconditional_deferred_dependencies",
+        "_self_update_uid",
+        "_self_name_based_restores",
+        "_self_saveable_object_factories",
+    ]
 )
 """Of every layer, model and optimizer: what Keras and TensorFlow need to save and to track it."""
 _GRAPH = frozenset(
-    ["_nodes", "_nodes_by_depth", "_operations_by_depth", "_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_input_tensor"]
+    [
+        "_nodes",
+        "_nodes_by_depth",
+        "_operations_by_depth",
+        "_inputs",
+        "_outputs",
+        "_inputs_struct",
+        "_outputs_struct",
+        "_input_tensor",
+    ]
 )
 """Of models: tensors without values, which `_read_graph` notes."""
 _TRAINED = frozenset(
-    ["history", "stop_training", "stop_evaluating", "stop_predicting", "_eval_epoch_iterator", "_compile_config", "steps_per_execution", "_distribute_strategy"]
+    [
+        "history",
+        "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
+        "_eval_epoch_iterator",
+        "_compile_config",
+        "steps_per_execution",
+        "_distribute_strategy",
+    ]
 )
 """Of models: what the last training left, what was given to `compile` (its effect is elsewhere),
 the number of steps a call, which changes no result, and the devices."""
 _MADE = ("build", "quantize", "train_function", "test_function", "predict_function")
 """Functions that Keras sets on an instance; others that somebody has set in their place count."""
 _OPTIMIZER = frozenset(
-    ["_trainable_variables_indices", "_exclude_from_weight_decay", "_exclude_from_weight_decay_cache", "_distribution_strategy"]
+    [
+        "_trainable_variables_indices",
+        "_exclude_from_weight_decay",
+        "_exclude_from_weight_decay_cache",
+        "_distribution_strategy",
+    ]
 )
 _NUMBERED = re.compile(r"keras_tensor(_\d+)?(CLONE)?$")
 """Names that Keras gives, other ones in every process."""
+_LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)
+_TABLES = frozenset({"lookup_table", "token_counts"})
+"""Of layers that look words up: TensorFlow's tables, of which `get_vocabulary` tells."""
 _NAMES = frozenset({"name", "output_names"})
 _VARIABLE = _BOOKKEEPING | {"_value", "_initializer", "_name", "_path", "_shape", "_ndim"}
 
@@ -68,6 +120,8 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
         ignored |= _TRAINED | _GRAPH
     if issubclass(kind, keras.layers.InputLayer):
         ignored |= _GRAPH
+    if issubclass(kind, _LOOKUPS):
+        ignored |= _TABLES
     if issubclass(kind, keras.optimizers.Optimizer):
         ignored |= _BOOKKEEPING | _OPTIMIZER
     if issubclass(kind, keras.Metric | keras.Loss):
@@ -89,9 +143,17 @@ def _is_librarys(value: Any) -> bool:
     return type(value) is types.FunctionType and is_librarys_code(value.__code__)
 
 
+def overridden(value: Any) -> bool:
+    """Whether somebody has put something in the place of a method, on an instance alone."""
+    made = made_by_keras(vars(value)) | {"loss"}  # which `compile` sets
+    methods = (name for name in vars(value) if callable(getattr(type(value), name, None)))
+    return any(name not in made for name in methods)
+
+
 def users_function(operation: keras.Operation) -> str | None:
     """Return the name of a function among an operation's attributes that is not Keras's own."""
-    ignored = beside_the_point(type(operation), names=True) | made_by_keras(vars(operation))
+    kind: type = type(operation)
+    ignored = beside_the_point(kind, names=True) | made_by_keras(vars(operation))
     for name, value in vars(operation).items():
         if (
             name not in ignored
@@ -137,8 +199,9 @@ def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
         reader.read_state(state, frozenset({"seed"}) if drawn else frozenset())
         return True
     if isinstance(value, _LOOKUPS):
-        _read_lookup(reader, value, state)
-        return True
+        reader.read(list(value.get_vocabulary()))
+    if isinstance(value, keras.Metric) and "reset_state" in state:
+        raise UnreadableError("a metric begins an epoch in a way of its own")
     if isinstance(state.get("_dtype_policy"), keras.dtype_policies.DTypePolicyMap):
         reader.read((value.compute_dtype, value.variable_dtype, value.quantization_mode))
     if isinstance(value, keras.Model) and "_nodes_by_depth" in state:
@@ -189,14 +252,6 @@ def _read_registered(reader: Any, state: Mapping[str, Any]) -> None:
                 reader.read(keras.saving.get_registered_object(one))
 
 
-def _read_lookup(reader: Any, layer: Any, state: Mapping[str, Any]) -> None:
-    """Note a layer that looks words up; its vocabulary is in a table of TensorFlow's."""
-    tables = frozenset({"lookup_table", "token_counts"})
-    ignored = beside_the_point(type(layer), names=reader.names) | tables
-    reader.read_state(state, ignored)
-    reader.read(list(layer.get_vocabulary()))
-
-
 def _read_excluded(reader: Any, optimizer: Any, state: Mapping[str, Any]) -> None:
     """Note which variables do not decay; Keras keeps them by names that are new in every model."""
     excluded = state.get("_exclude_from_weight_decay")
@@ -206,6 +261,3 @@ def _read_excluded(reader: Any, optimizer: Any, state: Mapping[str, Any]) -> Non
         reader.read([optimizer._var_key(variable) in excluded for variable in variables])
         if not optimizer.built:
             raise UnreadableError("an optimizer excludes variables of another model from decay")
-
-
-_LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)

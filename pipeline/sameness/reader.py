@@ -177,7 +177,7 @@ def _read_enum(reader: Reader, value: Any) -> None:
 
 def _read_instance(reader: Reader, value: Any) -> None:
     """Note any other object: its class, its attributes, and what it holds as a container."""
-    kind = type(value)
+    kind: type = type(value)
     classes.read_class(reader, kind)
     state = getattr(value, "__dict__", {})
     if keras_state.read_special(reader, value, state):
@@ -210,7 +210,7 @@ _BY_VALUE: dict[type, Callable[[Reader, Any], None]] = {
     tf.TensorShape: lambda reader, value: reader.note(repr(value)),
     keras.DTypePolicy: _read_policy,
 }
-"""What cannot change, so that it makes no difference whether two places share one or have equals."""
+"""What cannot change, so that it makes no difference whether two places share one."""
 _HOW: dict[type, Callable[[Reader, Any], None]] = {
     list: lambda reader, value: reader.read_items("list", value),
     dict: Reader.read_mapping,
