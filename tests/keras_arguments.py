@@ -59,7 +59,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
 _TF_IDF = {"output_mode": "tf_idf", "idf_weights": [0.3, 0.2, 0.1]}
 _MANY = {"output_mode": "multi_hot"}
 WITH: dict[str, dict[str, Any]] = {
-    "AUC.label_weights": {"multi_label": True, "num_labels": 2},
+    "AUC.label_weights": {"multi_label": True, "num_labels": 3},
     "AUC.num_labels": {"multi_label": True},
     "Discretization.num_bins": {"bin_boundaries": None, "num_bins": 2},
     "Discretization.sparse": _MANY,
@@ -110,6 +110,7 @@ OTHERS: dict[str, Any] = {
     "cell": lambda: layers.GRUCell(3),
     "cells": lambda: [layers.GRUCell(2)],
     "class_aggregation": "variance_weighted_average",
+    "class_id": 1,
     "cropping": 2,
     "curve": "PR",
     "data_format": "channels_first",
@@ -138,7 +139,7 @@ OTHERS: dict[str, Any] = {
     "IntegerLookup.vocabulary": [1, 2, 4],
     "interpolation": "nearest",
     "kernel_size": 5,
-    "label_weights": [0.5, 0.25],
+    "label_weights": [0.5, 0.25, 0.1],
     "layer": lambda: layers.Dense(3),
     "layers": lambda: [layers.Rescaling(2.0), layers.Rescaling(4.0)],
     "mask": keras.ops.relu,

@@ -145,9 +145,8 @@ def _is_librarys(value: Any) -> bool:
 
 def overridden(value: Any) -> bool:
     """Whether somebody has put something in the place of a method, on an instance alone."""
-    made = made_by_keras(vars(value)) | {"loss"}  # which `compile` sets
-    methods = (name for name in vars(value) if callable(getattr(type(value), name, None)))
-    return any(name not in made for name in methods)
+    others = vars(value).keys() - made_by_keras(vars(value)) - {"loss"}  # which `compile` sets
+    return any(name in _MADE or callable(getattr(type(value), name, None)) for name in others)
 
 
 def users_function(operation: keras.Operation) -> str | None:
