@@ -153,19 +153,22 @@ def _parts_obstacle(part: Any) -> str | None:
         return f"holds the function {function}, which may do anything in training"
     if mixes_examples(part):
         return "mixes the examples of a batch"
-    if not isinstance(part, keras.Layer):
-        return None  # an operation of `keras.ops` gives the same for the same
-    if part.trainable_variables:
+    # An operation of `keras.ops` gives the same for the same.
+    return _layers_obstacle(part) if isinstance(part, keras.Layer) else None
+
+
+def _layers_obstacle(layer: keras.Layer) -> str | None:
+    if layer.trainable_variables:
         return "is trained"
-    if draws(part):
+    if draws(layer):
         return "is random in training, even if it is called with training=False"
-    if isinstance(part, keras.layers.BatchNormalization) and part.trainable:
+    if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
         return "learns statistics in training"
-    if getattr(part, "stateful", False):
+    if getattr(layer, "stateful", False):
         return "remembers the batch before"
-    if part.activity_regularizer is not None:
+    if layer.activity_regularizer is not None:
         return "adds to the loss"
-    if not is_constant(part):
+    if not is_constant(layer):
         return "is not known to give the same in every training step"
     return None
 

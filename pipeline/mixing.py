@@ -1,8 +1,8 @@
 """Whether what comes of an example depends on the batch it is in.
 
-Keras's layers leave the first axis alone unless they are told not to: `Softmax(axis=0)` compares the
-examples of a batch, and so does `axis=-2` where an example has one axis. Its operations are told
-more often: `ops.cumsum(x, axis=0)`, `ops.flip(x)`, or a sum of tensors of which one is broadcast.
+Keras's layers leave the first axis alone unless they are told not to: `Softmax(axis=0)` compares
+the examples of a batch, and so does `axis=-2` where an example has one axis. Its operations are
+told more often: `ops.cumsum(x, axis=0)`, `ops.flip(x)`, or a sum of which a part is broadcast.
 """
 
 from collections.abc import Iterator

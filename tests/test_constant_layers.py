@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 from keras_layers import Case
 
-from pipeline.constant_layers import draws, is_constant, is_constant_at_inference
+from pipeline.constant_layers import is_constant, is_constant_at_inference
 from pipeline.mixing import mixes_examples
 
 NOT_MEASURED = {

@@ -75,7 +75,9 @@ def test_features_are_not_those_of_another_function(build, on_disk, tmp_path):
 NUMBERS = np.random.default_rng(0).normal(size=(2, 80, 4)).astype(np.float32)
 INPUTS = {
     "words": {"word": np.array(["a", "b", "c", "d"] * 20, dtype=object)},
-    "texts": {"word": np.array(["b c d a", *"abcd" * 7, "a", "b", "c d b a", *"abcd" * 12], object)},
+    "texts": {
+        "word": np.array(["b c d a", *"abcd" * 7, "a", "b", "c d b a", *"abcd" * 12], object)
+    },
     "pairs": dict(zip("ab", NUMBERS, strict=True)),
 }
 
