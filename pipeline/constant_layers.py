@@ -4,7 +4,11 @@
 training and at inference, twice and in other batches, and looks at what its variables became.
 """
 
+from typing import Any
+
 import keras
+
+from pipeline.sameness import overridden
 
 _CONSTANT = frozenset(
     [
@@ -28,6 +32,7 @@ _CONSTANT = frozenset(
         "CategoryEncoding",
         "CenterCrop",
         "Concatenate",
+        "ContrastLimitedAdaptiveHistogramEqualization",
         "Conv1D",
         "Conv1DTranspose",
         "Conv2D",
@@ -37,6 +42,7 @@ _CONSTANT = frozenset(
         "ConvLSTM1D",
         "ConvLSTM2D",
         "ConvLSTM3D",
+        "ConvLSTMCell",
         "Cropping1D",
         "Cropping2D",
         "Cropping3D",
@@ -48,8 +54,8 @@ _CONSTANT = frozenset(
         "ELU",
         "EinsumDense",
         "Embedding",
-        "Equalization",
         "Flatten",
+        "Functional",
         "GRU",
         "GRUCell",
         "GlobalAveragePooling1D",
@@ -69,6 +75,7 @@ _CONSTANT = frozenset(
         "LSTMCell",
         "LayerNormalization",
         "LeakyReLU",
+        "Masking",
         "MaxPooling1D",
         "MaxPooling2D",
         "MaxPooling3D",
@@ -80,6 +87,7 @@ _CONSTANT = frozenset(
         "Normalization",
         "PReLU",
         "Permute",
+        "Pipeline",
         "RMSNormalization",
         "RNN",
         "ReLU",
@@ -91,6 +99,7 @@ _CONSTANT = frozenset(
         "STFTSpectrogram",
         "SeparableConv1D",
         "SeparableConv2D",
+        "Sequential",
         "SimpleRNN",
         "SimpleRNNCell",
         "Softmax",
@@ -106,21 +115,50 @@ _CONSTANT = frozenset(
         "ZeroPadding1D",
         "ZeroPadding2D",
         "ZeroPadding3D",
-        "Masking",
-        "Functional",
-        "Sequential",
     ]
 )
-_CONSTANT_IF_NOTHING_IS_DROPPED = frozenset(
+_ONLY_AT_INFERENCE = frozenset(
+    [
+        "AlphaDropout",
+        "CutMix",
+        "Dropout",
+        "Equalization",
+        "GaussianDropout",
+        "GaussianNoise",
+        "RandomBrightness",
+        "RandomContrast",
+        "RandomCrop",
+        "RandomElasticTransform",
+        "RandomErasing",
+        "RandomFlip",
+        "RandomGaussianBlur",
+        "RandomInvert",
+        "RandomPerspective",
+        "RandomRotation",
+        "RandomShear",
+        "RandomTranslation",
+        "RandomZoom",
+        "Solarization",
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "SpatialDropout3D",
+        "SpectralNormalization",
+    ]
+)
+_DROPPING = frozenset(
     [
         "AlphaDropout",
         "Dropout",
         "GaussianDropout",
+        "GaussianNoise",
         "SpatialDropout1D",
         "SpatialDropout2D",
         "SpatialDropout3D",
     ]
 )
+"""Of these, those that do nothing in training either if their rate is 0."""
+_RATES = ("rate", "stddev", "dropout", "recurrent_dropout")
+_ACTIVATIONS = frozenset(one for one in vars(keras.activations).values() if callable(one))
 
 
 def is_constant(layer: keras.Layer) -> bool:
@@ -130,8 +168,52 @@ def is_constant(layer: keras.Layer) -> bool:
         layer: It has no weight that is trained, no activity regularizer, and, if it is made of
             others, each of them is asked for apart.
     """
+    never = type(layer).__name__ in _ONLY_AT_INFERENCE - _DROPPING
+    return is_constant_at_inference(layer) and not never and not draws(layer)
+
+
+def is_constant_at_inference(layer: keras.Layer) -> bool:
+    """Whether a layer is one of Keras's that give the same for an example in every batch.
+
+    Args:
+        layer: As for `is_constant`, but that it may be trained.
+    """
     kind = type(layer)
-    if not kind.__module__.startswith("keras."):
-        return False
-    name = kind.__name__
-    return name in _CONSTANT or (name in _CONSTANT_IF_NOTHING_IS_DROPPED and layer.rate == 0)
+    return (
+        kind.__module__.startswith("keras.")
+        and kind.__name__ in _CONSTANT | _ONLY_AT_INFERENCE
+        and not overridden(layer)
+        and not getattr(layer, "stateful", False)
+        and not _depends_on_the_batch(layer)
+        and all(function in _ACTIVATIONS for function in _functions(layer))
+    )
+
+
+def draws(layer: keras.Layer) -> bool:
+    """Whether a layer draws random numbers in training, even if it is called with `training=False`.
+
+    Keras 3 passes on what the whole model is called with.
+    """
+    rates = [getattr(layer, name) for name in _RATES if hasattr(layer, name)]
+    return bool(layer._seed_generators) and (not rates or any(rate != 0 for rate in rates))
+
+
+def _depends_on_the_batch(layer: Any) -> bool:
+    if isinstance(layer, keras.layers.TextVectorization):
+        # It makes texts as long as the longest of the batch.
+        return layer._output_mode == "int" and layer._output_sequence_length is None
+    if type(layer).__name__.endswith("Cell"):
+        # Cells of recurrent layers draw what they do not drop at inference too, once a batch, so
+        # that a training goes on with other random numbers.
+        return draws(layer)
+    if isinstance(layer, keras.layers.MelSpectrogram):
+        # Keras 3.15 cuts off what is `top_db` below the loudest example of the batch.
+        return bool(layer.power_to_db)
+    return False
+
+
+def _functions(layer: Any) -> list[Any]:
+    """Return the functions that a layer calls and that somebody has chosen."""
+    names = ("activation", "recurrent_activation", "_standardize", "_split")
+    held = [getattr(layer, name, None) for name in names]
+    return [one for one in held if callable(one) and not isinstance(one, keras.Layer)]

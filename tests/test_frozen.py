@@ -204,6 +204,14 @@ def test_the_digest_stands_for_configuration_and_weights():
     assert digest(layer) != same
 
 
+def test_the_digest_stands_for_what_is_set_for_all_of_keras(monkeypatch):
+    layer = frozen(layers.Normalization(mean=0.0, variance=0.0))
+    before = digest(layer)
+    assert digest(layer) == before
+    monkeypatch.setattr(keras.config, "epsilon", lambda: 1.0)
+    assert digest(layer) != before
+
+
 def test_the_digest_stands_for_constants_of_operations():
     def of(value):
         keras.backend.clear_session()
