@@ -13,6 +13,7 @@ from pipeline.fitting import Fitting
 from pipeline.frozen import NotReusableError, find_frozen_part
 from pipeline.model_files import (
     WITHOUT,
+    VerificationError,
     compare_predictions,
     left_out,
     losses_and_metrics,
@@ -42,17 +43,19 @@ def check_saving(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[s
 
     Raises:
         VerificationError: A model cannot be saved and loaded, or predicts something else then.
+        OSError: There is no room for a temporary file.
     """
     sentences: list[str] = []
     notices, seed = Notices(sentences.append), derive_seed(0, "saving")
-    first = trainer.build(space.copy(), seed)
-    _check_parts(first, notices)
-    _check_file(first, trainer, notices)
     try:
-        other = trainer.build(_sampled(space), seed)
-    except Exception:  # these values may not go together, which fails a trial and no search
+        first = trainer.build(space.copy(), seed)
+        _check_parts(first, notices)
+        _check_file(first, trainer, notices)
+        _check_parts(trainer.build(_sampled(space), seed), notices)
+    except (VerificationError, OSError):
+        raise
+    except Exception:  # what a model raises fails its trial, which tells it, and not the search
         return sentences
-    _check_parts(other, notices)
     return sentences
 
 

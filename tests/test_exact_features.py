@@ -249,7 +249,7 @@ def test_the_first_batch_finds_features_of_another_model():
     features = exact.make_features()
     trainer = exact.make_trainer(features=features)
     model = backbone()
-    fitting = trainer._fitting(model, exact.DATASET.train)
+    fitting = trainer._preparation.fitting(model, exact.DATASET.train)
     wrong = Examples(fitting.train.x * 1.5, fitting.train.y)
     with pytest.raises(NotReusableError, match="what follows layer 'backbone'"):
         feature_check.check_first_batch(

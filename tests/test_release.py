@@ -10,6 +10,7 @@ import pytest
 from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph
 
+from pipeline.batches import Examples
 from pipeline.datasets import wine
 from pipeline.release import build_state, gradients_released
 from pipeline.trainer import Execution, Trainer
@@ -75,7 +76,7 @@ def test_plain_keras_leaves_functions_and_a_graph_of_every_fit():
 def test_results_do_not_change():
     model, other = (Deep().build(keras_tuner.HyperParameters()) for _ in range(2))
     other.set_weights(model.get_weights())
-    build_state(other, DATASET.train.x[:1], DATASET.train.y[:1])
+    build_state(other, Examples.of(DATASET.train))
     assert other.optimizer.built
     assert int(other.optimizer.iterations.numpy()) == 0
     split = DATASET.validation
@@ -97,9 +98,9 @@ def test_a_step_of_its_own_is_left_alone():
 
     model = Own()
     model(np.zeros((1, 13), np.float32))
-    build_state(model, DATASET.train.x[:1], DATASET.train.y[:1])
+    build_state(model, Examples.of(DATASET.train))
     model.compile("adam", "mse")
-    build_state(model, DATASET.train.x[:1], DATASET.train.y[:1])
+    build_state(model, Examples.of(DATASET.train))
     assert model.optimizer.built
 
 

@@ -245,7 +245,7 @@ ZOO = {
         sequential(lambda: layers.Dense(4), lambda: layers.GroupNormalization(2))
     ),
     "spectral normalization": Animal(
-        sequential(lambda: layers.SpectralNormalization(layers.Dense(4))), fast="trace adam"
+        sequential(lambda: layers.SpectralNormalization(layers.Dense(4))), fast="trace validation adam"
     ),
     "parametric": Animal(sequential(lambda: layers.Dense(4), layers.PReLU)),
     "residual": Animal(functional(residual)),
@@ -269,7 +269,7 @@ ZOO = {
             shape=(6, 6, 2),
         ),
         "images",
-        fast="trace adam",
+        fast="trace validation adam",
     ),
     "lstm": Animal(sequential(lambda: layers.LSTM(4), shape=(5, 3)), "series"),
     "gru with dropout": Animal(

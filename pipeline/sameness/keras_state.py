@@ -84,6 +84,8 @@ _OPTIMIZER = frozenset(
         "_distribution_strategy",
     ]
 )
+_MASKS = frozenset({"_dropout_mask", "_recurrent_dropout_mask"})
+"""Of cells of recurrent layers: what they drop in the running batch; each call begins without."""
 _NUMBERED = re.compile(r"keras_tensor(_\d+)?(CLONE)?$")
 """Names that Keras gives, other ones in every process."""
 _LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)
@@ -126,6 +128,8 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
         ignored |= _BOOKKEEPING | _OPTIMIZER
     if issubclass(kind, keras.Metric | keras.Loss):
         ignored |= _BOOKKEEPING
+    if issubclass(kind, keras.layers.LSTMCell | keras.layers.GRUCell | keras.layers.SimpleRNNCell):
+        ignored |= _MASKS
     if issubclass(kind, keras.random.SeedGenerator):
         ignored |= {"name", "backend", "_initial_seed"}  # the seed is in its variable
     if not names and kind.__module__.startswith("keras."):
