@@ -102,6 +102,8 @@ def _check_file(model: keras.Model, trainer: Trainer, notices: Notices) -> None:
     model, x, y = _small_part(model, trainer.dataset.train)
     with tempfile.TemporaryDirectory() as folder:
         reloaded = save_and_load(model, Path(folder, "model.keras"), notices)
+    for one in (model, reloaded):
+        one.run_eagerly = True  # for a few examples, faster than a trace
     compare_predictions(*(one.predict_on_batch(x) for one in (model, reloaded)))
     if model.compiled and reloaded.compiled:
         expected, received = (_tested(one, x, y) for one in (model, reloaded))
@@ -133,5 +135,4 @@ def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any
 
 
 def _tested(model: keras.Model, x: Any, y: Any) -> dict[str, float]:
-    model.run_eagerly = True  # for a few examples, faster than a trace
     return plain_logs(model.test_on_batch(x, y, return_dict=True))
