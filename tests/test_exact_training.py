@@ -94,7 +94,7 @@ def dense(*, loss="mse", optimizer=None, change=lambda model: None, body=(), **c
 
 
 def after_another(build, **arguments):
-    """Return what the second of two trials, which differ in `value`, gives, and what Keras gives."""
+    """Return what the second of two trials that differ in `value` gives, and what Keras gives."""
     trainer = make_trainer(**arguments)
     train(trainer, {"build": build, "value": 0})
     return train(trainer, {"build": build, "value": 1}), plain({"build": build, "value": 1})[1]

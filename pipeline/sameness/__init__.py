@@ -7,8 +7,17 @@ which leaves out much. What cannot be read for certain is not the same as anythi
 It knows Keras, TensorFlow and NumPy, and nothing of a search.
 """
 
-from pipeline.sameness.keras_state import settings, users_code, users_function
+from pipeline.sameness.functions import is_keras_own
+from pipeline.sameness.keras_state import overridden, settings, users_code, users_function
 from pipeline.sameness.reader import identity
 from pipeline.sameness.unreadable import UnreadableError
 
-__all__ = ["UnreadableError", "identity", "settings", "users_code", "users_function"]
+__all__ = [
+    "UnreadableError",
+    "identity",
+    "is_keras_own",
+    "overridden",
+    "settings",
+    "users_code",
+    "users_function",
+]

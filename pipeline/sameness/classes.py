@@ -1,20 +1,53 @@
 """What a class is: a library's own, or one of which nobody can tell what its methods do."""
 
+import enum
 import functools
+import os
+import re
+import sys
 import types
+from pathlib import Path
 from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 from pipeline.sameness.unreadable import UnreadableError
 
-LIBRARIES = frozenset(
-    {"keras", "numpy", "builtins", "collections", "functools", "re", "types", "inspect", "enum"}
+_LIBRARIES = frozenset(
+    ["keras", "numpy", "builtins", "collections", "functools", "re", "types", "inspect", "enum"]
 )
 """Packages whose classes are told by their names; of TensorFlow's, few keep all state in Python."""
-_CONTAINERS = (dict, list, tuple, set, frozenset, int, float, str, bytes, object)
+_BASES = ("abc", "typing", "contextlib")
+"""Modules of whose classes Keras's inherit, beside TensorFlow's."""
+_FOLDERS = tuple(f"{Path(str(one.__file__)).parent}{os.sep}" for one in (keras, tf, np))
+_FILES = frozenset(one.__file__ for one in (functools, re, types))
+_CONTAINERS = (dict, list, tuple, set, frozenset, object)
+_DESCRIBED = frozenset(
+    [
+        "__module__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__slots__",
+        "__annotations__",
+        "__parameters__",
+        "__orig_bases__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__hash__",
+        "_api_export_path",
+        "_api_export_symbol_id",
+        "__firstlineno__",
+        "__static_attributes__",
+    ]
+)
+"""What Python and Keras note of a class, and no method asks for."""
 
 
 def read_class(reader: Any, kind: type) -> None:
-    """Note a class; methods that others have replaced in it count by their code.
+    """Note a class: its name, its constants, and methods that are not those it was written with.
 
     Args:
         reader: A `Reader`.
@@ -30,35 +63,77 @@ def read_class(reader: Any, kind: type) -> None:
         raise UnreadableError(f"what a {name} holds cannot be read")
     reader.note(f"class {name}")
     for base in kind.__mro__:
-        for attribute, value in list(vars(base).items()):
-            if type(value) is types.FunctionType and not _is_of(value.__module__):
-                reader.note(f"{base.__qualname__}.{attribute}")
-                reader.read(value)
+        library = base.__module__.startswith(("keras.", "tensorflow."))
+        plain = issubclass(base, enum.Enum) or _is_named_tuple(base)
+        if library and not plain and reader.is_new(base):
+            _read_attributes(reader, base)
 
 
-def is_of_a_library(function: Any) -> bool:
-    """Whether a function was written by a library whose functions are told by their names."""
-    root = (function.__module__ or "").partition(".")[0]
-    return root in LIBRARIES or root == "tensorflow"
+def is_librarys_code(code: types.CodeType) -> bool:
+    """Whether code was written by a library: by the file it came from, which nothing borrows."""
+    return code.co_filename.startswith(_FOLDERS) or code.co_filename in _FILES
+
+
+def found_at_its_name(value: Any) -> bool:
+    """Whether a class or function is what its module has under its name."""
+    held: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        held = getattr(held, name, None)
+    return held is value or getattr(held, "__wrapped__", None) is value
+
+
+def is_librarys(kind: type) -> bool:
+    """Whether a class and all it inherits from can be told by their names."""
+    return _is_of_a_library(kind) and _is_known(kind)  # a user's is not kept in the cache
 
 
 @functools.cache
-def is_librarys(kind: type) -> bool:
-    """Whether a class and all it inherits from can be told by their names."""
-    return all(_is_of(base.__module__) or _is_keras_own_base(base) for base in kind.__mro__)
-
-
-def _is_of(module: str | None) -> bool:
-    return (module or "builtins").partition(".")[0] in LIBRARIES
-
-
-def _is_keras_own_base(base: type) -> bool:
-    """Whether a class is one of TensorFlow's that Keras's layers inherit from."""
-    return base.__module__.startswith("tensorflow.python.trackable.") or base.__module__ in (
-        "abc",
-        "typing",
-        "contextlib",
+def _is_known(kind: type) -> bool:
+    return all(
+        _is_of_a_library(base) and (found_at_its_name(base) or _is_named_tuple(base))
+        for base in kind.__mro__
     )
+
+
+def _is_of_a_library(base: type) -> bool:
+    module = base.__module__ or "builtins"
+    root = module.partition(".")[0]
+    return (
+        root in _LIBRARIES or module in _BASES or module.startswith("tensorflow.python.trackable.")
+    )
+
+
+def _is_named_tuple(base: type) -> bool:
+    """Whether `collections.namedtuple` has made a class, which is not found under its name."""
+    return base.__bases__ == (tuple,) and hasattr(base, "_fields")
+
+
+def _read_attributes(reader: Any, base: type) -> None:
+    """Note constants of a class, and what others have put in the place of its methods."""
+    for name, value in list(vars(base).items()):
+        parts = _functions(value)
+        owner = f"{base.__qualname__}.{name}"
+        if name in _DESCRIBED or isinstance(value, types.GetSetDescriptorType):
+            continue
+        if isinstance(value, type):
+            read_class(reader, value)
+        elif not parts:
+            reader.note(owner)
+            reader.read(value)
+        for part in parts:
+            if part.__qualname__ != owner or not is_librarys_code(part.__code__):
+                reader.note(owner)
+                reader.read(part)
+
+
+def _functions(value: Any) -> list[types.FunctionType]:
+    """Return what a method or property is made of."""
+    parts = [value]
+    if isinstance(value, classmethod | staticmethod):
+        parts = [value.__func__]
+    elif isinstance(value, property):
+        parts = [value.fget, value.fset, value.fdel]
+    return [part for part in parts if isinstance(part, types.FunctionType)]
 
 
 @functools.cache

@@ -7,19 +7,22 @@ plain data, other functions of this kind, and the mathematics of Keras, TensorFl
 
 import builtins
 import dis
-import sys
+import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import keras
+import numpy as np
 
 from pipeline.sameness import classes
 from pipeline.sameness.unreadable import UnreadableError
 
 _MATHEMATICS = (
+    "keras.src.activations.",
     "keras.src.ops.",
     "keras.src.losses.",
     "keras.src.metrics.",
-    "keras.src.activations.",
     "keras.src.backend.config",
     "tensorflow.python.ops.math_ops",
     "tensorflow.python.ops.gen_math_ops",
@@ -27,23 +30,59 @@ _MATHEMATICS = (
     "tensorflow.python.ops.gen_array_ops",
     "tensorflow.python.ops.array_ops_stack",
     "tensorflow.python.ops.clip_ops",
+    "tensorflow.python.ops.nn_ops",
     "tensorflow.python.ops.gen_nn_ops",
     "tensorflow.python.framework.dtypes",
-    "math",
 )
-"""Modules whose functions give the same for the same; none of them draws random numbers."""
+"""Modules whose functions give the same for the same, but for those that take a seed."""
+_MODULES_IN_C = ("math", "_operator")
 _HARMLESS = frozenset(
-    ["abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "pow", "range", "reversed", "round", "sorted", "str", "sum", "tuple", "zip", "ValueError", "TypeError"]
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "dict",
+        "enumerate",
+        "float",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pow",
+        "range",
+        "reversed",
+        "round",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "ValueError",
+        "TypeError",
+    ]
 )
 _CHANGES = frozenset(
-    ["STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "STORE_ATTR", "DELETE_ATTR", "IMPORT_NAME", "STORE_NAME"]
+    [
+        "STORE_GLOBAL",
+        "DELETE_GLOBAL",
+        "STORE_DEREF",
+        "STORE_ATTR",
+        "DELETE_ATTR",
+        "IMPORT_NAME",
+        "STORE_NAME",
+    ]
 )
 """Instructions that reach beyond a function; `STORE_DEREF` only where the variable is another's."""
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
+_ENCLOSED = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
 
 
 def is_keras_own(function: types.FunctionType) -> bool:
     """Whether a function is what a library has under its name, not one that has borrowed it."""
-    return classes.is_of_a_library(function) and _found_at_its_name(function)
+    return classes.is_librarys_code(function.__code__) and classes.found_at_its_name(function)
 
 
 def read_function(reader: Any, function: types.FunctionType) -> None:
@@ -54,58 +93,70 @@ def read_function(reader: Any, function: types.FunctionType) -> None:
         function: Written in Python.
 
     Raises:
-        UnreadableError: It is a user's, and may do more than compute, or none is wanted.
+        UnreadableError: It may do more than compute, or it is a user's and none is wanted.
     """
     owner = f"{function.__module__}.{function.__qualname__}"
-    librarys = classes.is_of_a_library(function)
-    if function.__closure__ is None and is_keras_own(function):
+    librarys = classes.is_librarys_code(function.__code__)
+    if librarys and not _computes(function):
+        raise UnreadableError(f"the function {owner} may do more than compute")
+    if not librarys and not reader.users_functions:
+        raise UnreadableError(f"the function {owner} is not one of Keras's own")
+    if is_keras_own(function):
         reader.note(f"function {owner}")
     else:
-        if librarys:
-            reader.note(f"closure {owner}")
+        reader.note(f"function named {function.__name__}")  # as a metric of it is
         _read_code(reader, function.__code__)
+        enclosed = _enclosed(function)
         if not librarys:
-            if not reader.users_functions:
-                raise UnreadableError(f"the function {owner} is not one of Keras's own")
-            _read_what_it_names(reader, function)
+            _read_what_it_names(reader, function, enclosed)
+            reader.read_state(vars(function), frozenset({"__wrapped__"}))
+        for value in enclosed.values():
+            if not isinstance(value, types.ModuleType):  # of which what is named was read
+                reader.read(value)
     if function.__defaults__ or function.__kwdefaults__:
         reader.read(function.__defaults__)
         reader.read(function.__kwdefaults__)
-    for cell in function.__closure__ or ():
-        reader.read(_content(cell))
-    state = {name: value for name, value in vars(function).items() if name[:1] != "_"}
-    if state and not librarys:
-        reader.read_state(state)
 
 
-def read_builtin(reader: Any, function: Any) -> None:
+def read_builtin(reader: Any, function: types.BuiltinFunctionType) -> None:
     """Note a function that is written in C, by its name and what it is a method of."""
-    owner = getattr(function, "__self__", None)
-    reader.note(f"builtin {getattr(function, '__module__', None)} {function.__name__}")
-    if not isinstance(owner, types.ModuleType | None):
-        reader.read(owner)
+    owner = function.__self__
+    if isinstance(owner, types.ModuleType):
+        if owner.__name__ not in _MODULES_IN_C and not _is_harmless(function):
+            raise UnreadableError(f"the function {function.__name__} may do more than compute")
+        owner = owner.__name__
+    reader.note(f"builtin {function.__name__}")
+    reader.read(owner)
 
 
-def read_module(reader: Any, module: types.ModuleType) -> None:
-    """Note a library's module, which is told by its name."""
-    if module.__name__.partition(".")[0] not in (*classes.LIBRARIES, "tensorflow", "math"):
-        raise UnreadableError(f"the module {module.__name__} may hold anything")
-    reader.note(f"module {module.__name__}")
+def read_ufunc(reader: Any, function: np.ufunc) -> None:
+    """Note a function of arrays; there are others than NumPy's, which call a user's."""
+    if getattr(np, function.__name__, None) is not function:
+        raise UnreadableError(f"the function {function.__name__} is not one of NumPy's own")
+    reader.note(f"ufunc {function.__name__}")
 
 
-def _content(cell: types.CellType) -> Any:
+def _is_harmless(value: Any) -> bool:
+    name = getattr(value, "__name__", None)
+    return name in _HARMLESS and getattr(builtins, name) is value
+
+
+def _computes(function: types.FunctionType) -> bool:
+    """Whether a library's function gives the same for the same; of methods, that of its object."""
+    module, name = function.__module__, function.__qualname__
+    known = module.startswith(_MATHEMATICS) or (module.startswith("keras.") and "." in name)
+    return (
+        known and ".random" not in module and "seed" not in inspect.signature(function).parameters
+    )
+
+
+def _enclosed(function: types.FunctionType) -> dict[str, Any]:
+    """Return the variables of others that a function uses, by name."""
     try:
-        return cell.cell_contents
-    except ValueError as error:  # the variable has no value yet
+        values = [cell.cell_contents for cell in function.__closure__ or ()]
+    except ValueError as error:  # a variable has no value yet
         raise UnreadableError("a function's closure is incomplete") from error
-
-
-def _found_at_its_name(function: types.FunctionType) -> bool:
-    """Whether a function is what its module has under its name, which anybody could have set."""
-    value: Any = sys.modules.get(function.__module__)
-    for name in function.__qualname__.split("."):
-        value = getattr(value, name, None)
-    return value is function or getattr(value, "__wrapped__", None) is function
+    return dict(zip(function.__code__.co_freevars, values, strict=True))
 
 
 def _read_code(reader: Any, code: types.CodeType) -> None:
@@ -120,41 +171,51 @@ def _read_code(reader: Any, code: types.CodeType) -> None:
             reader.read(constant)
 
 
-def _read_what_it_names(reader: Any, function: types.FunctionType) -> None:
-    """Note the values of all global names in a function's code."""
-    for name, value in _named(function.__code__, function):
+def _read_what_it_names(
+    reader: Any, function: types.FunctionType, enclosed: dict[str, Any]
+) -> None:
+    """Note the values of all global names in a function's code, and what it takes of modules."""
+    for name, value in _named(function.__code__, function, enclosed):
+        if _may_do_more(value):
+            raise UnreadableError(f"the function {function.__qualname__} calls {name}")
         reader.note(name)
-        kind = type(value)
-        module = getattr(value, "__module__", None) or ""
-        if module.startswith(_MATHEMATICS) or kind is types.BuiltinFunctionType:
-            reader.note(f"mathematics {module} {getattr(value, '__qualname__', '')}")
-        else:
-            reader.read(value)
+        reader.read(value)
 
 
-def _named(code: types.CodeType, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def _named(
+    code: types.CodeType, function: types.FunctionType, enclosed: dict[str, Any]
+) -> Iterator[tuple[str, Any]]:
     """Yield what the names in a function's code stand for; modules are followed to their parts."""
     steps = list(dis.get_instructions(code))
     for index, step in enumerate(steps):
         own = step.opname == "STORE_DEREF" and step.argval in code.co_cellvars
         if step.opname in _CHANGES and not own:
             raise UnreadableError(f"the function {function.__qualname__} may change what it names")
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            path, value = step.argval, _global(step.argval, function)
-            for following in steps[index + 1 :]:
-                if not isinstance(value, types.ModuleType):
-                    break
-                if following.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-                    path, value = f"{path}.{following.argval}", _part(value, following.argval)
-                elif following.opname not in ("PUSH_NULL", "CACHE", "PRECALL"):
-                    break
-            if isinstance(value, types.ModuleType):
-                raise UnreadableError(f"the function {function.__qualname__} names a whole module")
-            if value is not getattr(builtins, path, None) or path not in _HARMLESS:
-                yield path, _checked(path, value, function)
+        if step.opname in _GLOBAL:
+            path, value = _followed(step.argval, _global(step.argval, function), steps[index + 1 :])
+        elif step.opname in _ENCLOSED and isinstance(
+            module := enclosed.get(step.argval), types.ModuleType
+        ):
+            path, value = _followed(step.argval, module, steps[index + 1 :])
+        else:
+            continue
+        if not _is_harmless(value):
+            yield path, value
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _named(constant, function)
+            yield from _named(constant, function, enclosed)
+
+
+def _followed(path: str, value: Any, steps: Iterable[dis.Instruction]) -> tuple[str, Any]:
+    """Return what a function takes of a module, from the steps that come after its name."""
+    for step in steps:
+        if not isinstance(value, types.ModuleType):
+            break
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            path, value = f"{path}.{step.argval}", _part(value, step.argval)
+        elif step.opname not in ("PUSH_NULL", "CACHE", "PRECALL"):
+            break
+    return path, value
 
 
 def _global(name: str, function: types.FunctionType) -> Any:
@@ -173,13 +234,11 @@ def _part(module: types.ModuleType, name: str) -> Any:
         raise UnreadableError(f"{module.__name__} has no {name}") from error
 
 
-def _checked(path: str, value: Any, function: types.FunctionType) -> Any:
-    """Return a value that a function names, if to name it is to compute and no more."""
-    module = getattr(value, "__module__", None) or ""
-    callable_of_others = callable(value) and not (
-        module.startswith(_MATHEMATICS)
-        or (type(value) is types.FunctionType and not classes.is_of_a_library(value))
-    )
-    if callable_of_others:
-        raise UnreadableError(f"the function {function.__qualname__} calls {path}")
-    return value
+def _may_do_more(value: Any) -> bool:
+    """Whether to name a value may be to do more than compute; functions are read themselves."""
+    functions = types.FunctionType | types.BuiltinFunctionType | keras.Loss
+    return callable(value) and not isinstance(value, functions) and not _is_loss(value)
+
+
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, keras.Loss)

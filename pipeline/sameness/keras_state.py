@@ -5,6 +5,7 @@ reused that could be.
 """
 
 import functools
+import re
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -12,25 +13,82 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.sameness.classes import is_librarys_code
 from pipeline.sameness.functions import is_keras_own
 from pipeline.sameness.unreadable import UnreadableError
 
 _BOOKKEEPING = frozenset(
-    ["_tracker", "_lock", "_auto_config", "_tracked", "build", "quantize", "_called", "_losses", "_loss_ids", "_losses_override", "_call_signature", "call_signature_parameters", "_call_has_training_arg", "_call_has_mask_arg", "_call_context_args", "_call_has_context_arg", "_build_shapes_dict", "_build_input_shape", "_input_spec", "_parent_path", "_path", "_inbound_nodes", "_outbound_nodes", "_saved_model_inputs_spec", "_saved_model_arg_spec", "_self_setattr_tracking", "_self_unconditional_checkpoint_dependencies", "_self_unconditional_dependency_names", "_self_unconditional_deferred_dependencies", "_self_update_uid", "_self_name_based_restores", "_self_saveable_object_factories"]
+    [
+        "_tracker",
+        "_lock",
+        "_auto_config",
+        "_tracked",
+        "_called",
+        "_losses",
+        "_loss_ids",
+        "_losses_override",
+        "_call_signature",
+        "call_signature_parameters",
+        "_build_shapes_dict",
+        "_build_input_shape",
+        "_parent_path",
+        "_path",
+        "_inbound_nodes",
+        "_outbound_nodes",
+        "_saved_model_inputs_spec",
+        "_saved_model_arg_spec",
+        "_self_setattr_tracking",
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+        "_self_unconditional_deferred_dependencies",
+        "_self_update_uid",
+        "_self_name_based_restores",
+        "_self_saveable_object_factories",
+    ]
 )
 """Of every layer, model and optimizer: what Keras and TensorFlow need to save and to track it."""
 _GRAPH = frozenset(
-    ["_nodes", "_nodes_by_depth", "_operations_by_depth", "_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_input_tensor"]
+    [
+        "_nodes",
+        "_nodes_by_depth",
+        "_operations_by_depth",
+        "_inputs",
+        "_outputs",
+        "_inputs_struct",
+        "_outputs_struct",
+        "_input_tensor",
+    ]
 )
 """Of models: tensors without values, which `_read_graph` notes."""
 _TRAINED = frozenset(
-    ["train_function", "test_function", "predict_function", "history", "stop_training", "stop_evaluating", "stop_predicting", "_eval_epoch_iterator", "_compile_config", "_compiled_trainable_state", "steps_per_execution", "_distribute_strategy"]
+    [
+        "history",
+        "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
+        "_eval_epoch_iterator",
+        "_compile_config",
+        "steps_per_execution",
+        "_distribute_strategy",
+    ]
 )
 """Of models: what the last training left, what was given to `compile` (its effect is elsewhere),
 the number of steps a call, which changes no result, and the devices."""
+_MADE = ("build", "quantize", "train_function", "test_function", "predict_function")
+"""Functions that Keras sets on an instance; others that somebody has set in their place count."""
 _OPTIMIZER = frozenset(
-    ["_trainable_variables_indices", "_exclude_from_weight_decay", "_exclude_from_weight_decay_cache", "_distribution_strategy"]
+    [
+        "_trainable_variables_indices",
+        "_exclude_from_weight_decay",
+        "_exclude_from_weight_decay_cache",
+        "_distribution_strategy",
+    ]
 )
+_NUMBERED = re.compile(r"keras_tensor(_\d+)?(CLONE)?$")
+"""Names that Keras gives, other ones in every process."""
+_LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)
+_TABLES = frozenset({"lookup_table", "token_counts"})
+"""Of layers that look words up: TensorFlow's tables, of which `get_vocabulary` tells."""
 _NAMES = frozenset({"name", "output_names"})
 _VARIABLE = _BOOKKEEPING | {"_value", "_initializer", "_name", "_path", "_shape", "_ndim"}
 
@@ -62,6 +120,8 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
         ignored |= _TRAINED | _GRAPH
     if issubclass(kind, keras.layers.InputLayer):
         ignored |= _GRAPH
+    if issubclass(kind, _LOOKUPS):
+        ignored |= _TABLES
     if issubclass(kind, keras.optimizers.Optimizer):
         ignored |= _BOOKKEEPING | _OPTIMIZER
     if issubclass(kind, keras.Metric | keras.Loss):
@@ -73,9 +133,26 @@ def beside_the_point(kind: type, *, names: bool) -> frozenset[str]:
     return ignored
 
 
+def made_by_keras(state: Mapping[str, Any]) -> frozenset[str]:
+    """Return which of an instance's attributes are functions that Keras makes of its methods."""
+    made = ((name, state[name]) for name in _MADE if name in state)
+    return frozenset(name for name, value in made if value is None or _is_librarys(value))
+
+
+def _is_librarys(value: Any) -> bool:
+    return type(value) is types.FunctionType and is_librarys_code(value.__code__)
+
+
+def overridden(value: Any) -> bool:
+    """Whether somebody has put something in the place of a method, on an instance alone."""
+    others = vars(value).keys() - made_by_keras(vars(value)) - {"loss"}  # which `compile` sets
+    return any(name in _MADE or callable(getattr(type(value), name, None)) for name in others)
+
+
 def users_function(operation: keras.Operation) -> str | None:
     """Return the name of a function among an operation's attributes that is not Keras's own."""
-    ignored = beside_the_point(type(operation), names=True)
+    kind: type = type(operation)
+    ignored = beside_the_point(kind, names=True) | made_by_keras(vars(operation))
     for name, value in vars(operation).items():
         if (
             name not in ignored
@@ -95,9 +172,14 @@ def users_code(value: Any) -> bool:
     module = type(value).__module__
     if module.startswith("pipeline."):
         return False
-    held = (one for one in vars(value).values() if callable(one))
-    modules = (getattr(one, "__module__", None) or type(one).__module__ for one in held)
-    return not all(name.startswith(("keras.", "pipeline.")) for name in (module, *modules))
+    held = [one for one in vars(value).values() if callable(one)]
+    return not module.startswith("keras.") or not all(map(_is_ours_or_keras, held))
+
+
+def _is_ours_or_keras(held: Any) -> bool:
+    module = getattr(held, "__module__", None) or type(held).__module__
+    own = type(held) is not types.FunctionType or _is_librarys(held)
+    return module.startswith("pipeline.") or (module.startswith("keras.") and own)
 
 
 def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
@@ -109,23 +191,40 @@ def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
         state: Its attributes.
 
     Raises:
-        UnreadableError: It is a tensor without a value, of a graph that is not read.
+        UnreadableError: It is a tensor without a value, or is not the same in every trace.
     """
-    if isinstance(value, keras.KerasTensor):
-        _read_symbol(reader, value)
-        return True
+    if (reason := _reason(value, state)) is not None:
+        raise UnreadableError(reason)
     if isinstance(value, keras.initializers.Initializer):
         drawn = "_init_seed" in state and state["_init_seed"] is None
         reader.read_state(state, frozenset({"seed"}) if drawn else frozenset())
         return True
     if isinstance(value, _LOOKUPS):
-        _read_lookup(reader, value, state)
-        return True
+        reader.read(list(value.get_vocabulary()))
+    if isinstance(state.get("_dtype_policy"), keras.dtype_policies.DTypePolicyMap):
+        reader.read((value.compute_dtype, value.variable_dtype, value.quantization_mode))
     if isinstance(value, keras.Model) and "_nodes_by_depth" in state:
         _read_graph(reader, value)
     if isinstance(value, keras.optimizers.Optimizer):
         _read_excluded(reader, value, state)
+    if isinstance(value, keras.Loss | keras.Metric):
+        _read_registered(reader, state)
     return False
+
+
+def _reason(value: Any, state: Mapping[str, Any]) -> str | None:
+    """Say why an object is not the same in every trace or epoch; None if it is."""
+    if isinstance(value, keras.KerasTensor):
+        return "a tensor without a value is kept"
+    if isinstance(value, keras.layers.AugMix):
+        # Keras 3.15 draws its operations from Python's generator, once in a trace.
+        return "an AugMix layer is another one in every trace"
+    if isinstance(value, keras.Metric) and "reset_state" in state:
+        return "a metric begins an epoch in a way of its own"
+    operation = isinstance(value, keras.Operation) and not isinstance(value, keras.Layer)
+    if operation and "seed" in state:
+        return f"the operation {value.name} draws random numbers"
+    return None
 
 
 def read_variable(reader: Any, variable: keras.Variable) -> None:
@@ -134,16 +233,6 @@ def read_variable(reader: Any, variable: keras.Variable) -> None:
     reader.read_state(vars(variable), _VARIABLE)
     if id(variable) not in reader.values_apart:
         reader.read_array(np.asarray(keras.ops.convert_to_numpy(variable)))
-
-
-def _read_symbol(reader: Any, tensor: Any) -> None:
-    """Note a tensor without a value; where it comes from is noted with the graph it is in."""
-    history = getattr(tensor, "_keras_history", None)
-    if history is None:
-        raise UnreadableError("a tensor without a value comes from nowhere")
-    reader.note(f"symbol {tensor.shape} {tensor.dtype} {tensor.sparse} {tensor.ragged}")
-    reader.read(history.operation)
-    reader.note(f"{history.node_index if reader.names else ''} {history.tensor_index}")
 
 
 def _read_graph(reader: Any, model: keras.Model) -> None:
@@ -164,14 +253,17 @@ def _read_graph(reader: Any, model: keras.Model) -> None:
             reader.read(numbered((node.arguments.args, node.arguments.kwargs)))
             reader.read([(number(one), one.shape, one.dtype) for one in node.outputs])
     reader.read(numbered((model._inputs_struct, model._outputs_struct)))
+    # Of inputs in a dictionary, Keras takes those that are named as the model's.
+    names = [tensor.name for tensor in keras.tree.flatten(model._inputs_struct)]
+    reader.read([None if _NUMBERED.match(name) else name for name in names])
 
 
-def _read_lookup(reader: Any, layer: Any, state: Mapping[str, Any]) -> None:
-    """Note a layer that looks words up; its vocabulary is in a table of TensorFlow's."""
-    tables = frozenset({"lookup_table", "token_counts"})
-    ignored = beside_the_point(type(layer), names=reader.names) | tables
-    reader.read_state(state, ignored)
-    reader.read(list(layer.get_vocabulary()))
+def _read_registered(reader: Any, state: Mapping[str, Any]) -> None:
+    """Note what strings given to `compile` stand for, if they are a user's; Keras looks later."""
+    for name in ("_user_loss", "_user_metrics", "_user_weighted_metrics"):
+        for one in keras.tree.flatten(state.get(name)):
+            if isinstance(one, str):
+                reader.read(keras.saving.get_registered_object(one))
 
 
 def _read_excluded(reader: Any, optimizer: Any, state: Mapping[str, Any]) -> None:
@@ -183,6 +275,3 @@ def _read_excluded(reader: Any, optimizer: Any, state: Mapping[str, Any]) -> Non
         reader.read([optimizer._var_key(variable) in excluded for variable in variables])
         if not optimizer.built:
             raise UnreadableError("an optimizer excludes variables of another model from decay")
-
-
-_LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)

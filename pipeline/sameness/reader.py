@@ -17,7 +17,6 @@ from pipeline.sameness.unreadable import UnreadableError
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _TRACKING = ("keras.src.utils.tracking", "tensorflow.python.trackable.data_structures")
-_MOST_DEPTH = 400  # containers and objects in one another; Python's own limit is 1000
 
 
 def identity(
@@ -46,8 +45,11 @@ def identity(
         False
     """
     reader = Reader(values_apart, names=names, users_functions=users_functions)
-    for one in objects:
-        reader.read(one)
+    try:
+        for one in objects:
+            reader.read(one)
+    except RecursionError as error:
+        raise UnreadableError("something is nested too deeply") from error
     return reader.digest()
 
 
@@ -64,7 +66,7 @@ class Reader:
         self.note = self._notes.append
         self._seen: dict[int, int] = {}
         self._alive: list[Any] = []  # an object that is gone would leave its number to another
-        self._depth = 0
+        self._classes: set[type] = set()
 
     def digest(self) -> str:
         """Return what was noted so far, as 64 hexadecimal digits."""
@@ -88,12 +90,16 @@ class Reader:
         self._alive.append(value)
         how = _HOW.get(kind)
         if how is None:
-            how = _HOW[kind] = _way_to_read(kind)
-        self._depth += 1
-        if self._depth > _MOST_DEPTH:
-            raise UnreadableError(f"what a {kind.__name__} holds is nested too deeply")
+            how = _way_to_read(kind)
+            if classes.is_librarys(kind):  # a user's would be kept for ever
+                _HOW[kind] = how
         how(self, value)
-        self._depth -= 1
+
+    def is_new(self, kind: type) -> bool:
+        """Whether a class was not asked for before."""
+        new = kind not in self._classes
+        self._classes.add(kind)
+        return new
 
     def read_state(self, state: Mapping[str, Any], ignored: frozenset[str] = frozenset()) -> None:
         """Note attributes by name, but those that do not count."""
@@ -120,7 +126,7 @@ class Reader:
 
     def read_array(self, array: np.ndarray) -> None:
         """Note an array's type, shape and values."""
-        self.note(f"array {array.dtype.str} {array.shape}")
+        self.note(f"array {array.dtype} {array.shape}")
         if array.dtype == object:
             self.read_items("", array.reshape(-1).tolist())
         else:
@@ -155,19 +161,31 @@ def _read_method(reader: Reader, value: Any) -> None:
     reader.read(value.__self__)
 
 
+def _read_module(reader: Reader, value: Any) -> None:  # noqa: ARG001
+    raise UnreadableError(f"the module {value.__name__} may hold anything")
+
+
+def _read_loss_class(reader: Reader, value: Any) -> None:
+    """Note a class that somebody may make instances of; only of losses it is known what they do."""
+    if not issubclass(value, keras.Loss):
+        raise UnreadableError(f"the class {value.__name__} may be made to do anything")
+    classes.read_class(reader, value)
+
+
 def _read_enum(reader: Reader, value: Any) -> None:
-    reader.read(type(value))
+    classes.read_class(reader, type(value))
     reader.note(value.name)
 
 
 def _read_instance(reader: Reader, value: Any) -> None:
     """Note any other object: its class, its attributes, and what it holds as a container."""
-    kind = type(value)
-    reader.read(kind)
+    kind: type = type(value)
+    classes.read_class(reader, kind)
     state = getattr(value, "__dict__", {})
     if keras_state.read_special(reader, value, state):
         return
-    reader.read_state(state, keras_state.beside_the_point(kind, names=reader.names))
+    ignored = keras_state.beside_the_point(kind, names=reader.names)
+    reader.read_state(state, ignored | keras_state.made_by_keras(state))
     for slot in classes.slots(kind):
         if hasattr(value, slot):
             reader.note(slot)
@@ -194,7 +212,7 @@ _BY_VALUE: dict[type, Callable[[Reader, Any], None]] = {
     tf.TensorShape: lambda reader, value: reader.note(repr(value)),
     keras.DTypePolicy: _read_policy,
 }
-"""What cannot change, so that it makes no difference whether two places share one or have equals."""
+"""What cannot change, so that it makes no difference whether two places share one."""
 _HOW: dict[type, Callable[[Reader, Any], None]] = {
     list: lambda reader, value: reader.read_items("list", value),
     dict: Reader.read_mapping,
@@ -202,19 +220,19 @@ _HOW: dict[type, Callable[[Reader, Any], None]] = {
     np.ndarray: _read_array,
     types.FunctionType: functions.read_function,
     types.BuiltinFunctionType: functions.read_builtin,
-    np.ufunc: functions.read_builtin,
+    np.ufunc: functions.read_ufunc,
     types.MethodType: _read_method,
     functools.partial: _read_partial,
     keras.Variable: keras_state.read_variable,
-    types.ModuleType: functions.read_module,
+    types.ModuleType: _read_module,
 }
-"""How objects of a class are read; filled in as classes are met."""
+"""How objects of a class are read; filled in as those of libraries are met."""
 
 
 def _way_to_read(kind: type) -> Callable[[Reader, Any], None]:
     """Return how instances of a class are read that was not met before."""
     if issubclass(kind, type):
-        return classes.read_class
+        return _read_loss_class
     if issubclass(kind, np.generic):
         return _read_array
     if issubclass(kind, enum.Enum):
