@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.constant_layers import is_constant
-from pipeline.sameness import UnreadableError, identity, users_function
+from pipeline.constant_layers import draws, is_constant
+from pipeline.mixing import mixes_examples
+from pipeline.sameness import UnreadableError, identity, settings, users_function
 
 
 class NotReusableError(ValueError):
@@ -102,9 +103,9 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
     # No copies: what assigns to a variable leaves alone an array that looks at its memory.
     weights = tuple(tf.convert_to_tensor(weight.value).numpy() for weight in extractor.weights)
     try:
-        what = identity(
-            extractor, values_apart=extractor.weights, names=False, users_functions=False
-        )
+        # Weights are told below, and from its random generators nothing is drawn.
+        kept = {"values_apart": extractor.variables, "names": False, "users_functions": False}
+        what = identity(settings(), extractor, **kept)
     except UnreadableError as error:
         raise NotReusableError(f"of its frozen layers, {error}") from error
     digest = hashlib.sha256(repr((keras.__version__, what)).encode())
@@ -151,19 +152,24 @@ def _parts_obstacle(part: Any) -> str | None:
         return "is not one of Keras's own, and may do anything in training"
     if (function := users_function(part)) is not None:
         return f"holds the function {function}, which may do anything in training"
-    if not isinstance(part, keras.Layer):
-        return None  # an operation of `keras.ops` gives the same for the same
-    if part.trainable_variables:
+    if mixes_examples(part):
+        return "mixes the examples of a batch"
+    # An operation of `keras.ops` gives the same for the same.
+    return _layers_obstacle(part) if isinstance(part, keras.Layer) else None
+
+
+def _layers_obstacle(layer: keras.Layer) -> str | None:
+    if layer.trainable_variables:
         return "is trained"
-    if part._seed_generators and getattr(part, "rate", None) != 0:
+    if draws(layer):
         return "is random in training, even if it is called with training=False"
-    if isinstance(part, keras.layers.BatchNormalization) and part.trainable:
+    if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
         return "learns statistics in training"
-    if getattr(part, "stateful", False):
+    if getattr(layer, "stateful", False):
         return "remembers the batch before"
-    if part.activity_regularizer is not None:
+    if layer.activity_regularizer is not None:
         return "adds to the loss"
-    if not is_constant(part):
+    if not is_constant(layer):
         return "is not known to give the same in every training step"
     return None
 

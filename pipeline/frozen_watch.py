@@ -46,7 +46,8 @@ def has_changed(part: FrozenPart) -> bool:
     for variable, array in zip(part.extractor.weights, part.weights, strict=True):
         now = tf.convert_to_tensor(variable.value).numpy()
         # What assigns to a variable leaves alone an array that looks at its memory.
-        if now.ctypes.data != array.ctypes.data and now.tobytes() != array.tobytes():
+        unchanged = now.ndim > 0 and now.ctypes.data == array.ctypes.data
+        if not unchanged and now.tobytes() != array.tobytes():
             return True
     return False
 

@@ -72,19 +72,26 @@ def test_features_are_not_those_of_another_function(build, on_disk, tmp_path):
         assert "which may do anything in training" in refusals[0]
 
 
-WORDS = np.array(["a", "b", "c", "d"] * 20, dtype=object)
+NUMBERS = np.random.default_rng(0).normal(size=(2, 80, 4)).astype(np.float32)
+INPUTS = {
+    "words": {"word": np.array(["a", "b", "c", "d"] * 20, dtype=object)},
+    "texts": {
+        "word": np.array(["b c d a", *"abcd" * 7, "a", "b", "c d b a", *"abcd" * 12], object)
+    },
+    "pairs": dict(zip("ab", NUMBERS, strict=True)),
+}
 
 
 @pytest.fixture
-def words(monkeypatch):
-    """A dataset of words, of which each has a number."""
-    y = np.array([1.0, 5.0, 9.0, 2.0] * 20, np.float32)
+def inputs(request, monkeypatch):
+    """A dataset of inputs in a dictionary, with a number each."""
+    x, y = INPUTS[request.param], np.array([1.0, 5.0, 9.0, 2.0] * 20, np.float32)
     parts = [
-        Split({"word": WORDS[rows]}, y[rows])
+        Split({name: values[rows] for name, values in x.items()}, y[rows])
         for rows in (slice(0, 40), slice(40, 60), slice(60, 80))
     ]
     preprocessing = Standardization.fit(np.zeros((2, 1), np.float32))
-    dataset = Dataset("words", "regression", *parts, (), "made", preprocessing)
+    dataset = Dataset("made", "regression", *parts, (), "made", preprocessing)
     monkeypatch.setattr(exact, "DATASET", dataset)
 
 
@@ -121,7 +128,40 @@ def standardized(value):
 
 
 @pytest.mark.parametrize("build", [looked_up, adapted, standardized])
-def test_features_are_not_those_of_another_vocabulary(build, words):
+@pytest.mark.parametrize("inputs", ["words"], indirect=True)
+def test_features_are_not_those_of_another_vocabulary(build, inputs):
+    exact.assert_as_keras(*exact.after_another(build, features=exact.make_features()))
+
+
+def sparse(value):
+    inputs = {"word": keras.Input((1,), name="word", dtype="string")}
+    lookup = layers.StringLookup(vocabulary=["a", "b"], output_mode="multi_hot", sparse=True)
+    model = keras.Model(inputs, layers.Dense(1)(lookup(inputs["word"])))
+    model.compile(keras.optimizers.Adam((0.05, 0.01)[value]), "mse")
+    return model
+
+
+def swapped(value):
+    """Return a model whose inputs Keras finds in a dictionary by their names."""
+    names = (("a", "b"), ("b", "a"))[value]
+    inputs = [keras.Input((4,), name=name) for name in names]
+    return head(inputs, layers.Subtract()([inputs[0], layers.Rescaling(3.0)(inputs[1])]))
+
+
+def as_long_as_the_longest(value):
+    inputs = {"word": keras.Input((1,), name="word", dtype="string")}
+    texts = layers.TextVectorization(vocabulary=["a", "b", "c", "d"])(inputs["word"])
+    vectors = keras.initializers.RandomUniform(seed=1)
+    hidden = layers.Embedding(6, 3, embeddings_initializer=vectors, trainable=False)(texts)
+    return head(inputs, layers.GlobalAveragePooling1D()(layers.Rescaling(value + 1.0)(hidden)))
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs"),
+    [(sparse, "words"), (swapped, "pairs"), (as_long_as_the_longest, "texts")],
+    indirect=["inputs"],
+)
+def test_features_are_not_those_of_another_form(build, inputs):
     exact.assert_as_keras(*exact.after_another(build, features=exact.make_features()))
 
 

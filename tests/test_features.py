@@ -9,6 +9,7 @@ import pytest
 from frozen_models import SHAPE, OnBackbone, backbone, compiled, images
 from keras import layers
 
+from pipeline import frozen
 from pipeline.feature_files import FeatureFiles
 from pipeline.features import Features
 from pipeline.frozen import find_frozen_part
@@ -281,15 +282,37 @@ def test_a_fit_of_its_own_says_why(make):
     assert (told, reasons) == ([], ["its hypermodel has a fit of its own"])
 
 
-def test_layers_that_mix_the_examples_of_a_batch(make):
-    class Mixing(Small):
-        def build(self, hp):
-            inputs = keras.Input(SHAPE)
-            found = self.network(inputs)
-            return compiled(inputs, found - keras.ops.mean(found, axis=0, keepdims=True) * 1e3)
+class Mixing(Small):
+    """A frozen part after which an operation lets the examples of a batch know of one another."""
 
+    def __init__(self, mixed):
+        super().__init__()
+        self.mixed = mixed
+
+    def build(self, hp):
+        inputs = keras.Input(SHAPE)
+        return compiled(inputs, self.mixed(self.network(inputs)))
+
+
+MIXED = {
+    "the mean": lambda x: x - keras.ops.mean(x, axis=0, keepdims=True) * 1e3,
+    "those before": lambda x: keras.ops.cumsum(x, axis=0),
+    "those after": lambda x: keras.ops.flip(keras.ops.cumsum(keras.ops.flip(x, 0), 0), 0),
+}
+
+
+@pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+def test_layers_that_mix_the_examples_of_a_batch_end_it(make, mixed):
     features, _, reasons = make()
-    assert_same_training(Mixing(), features)
+    assert_same_training(Mixing(mixed), features)
+    assert reasons == []
+
+
+@pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+def test_features_of_what_is_wrongly_thought_to_keep_examples_apart(make, mixed, monkeypatch):
+    monkeypatch.setattr(frozen, "mixes_examples", lambda operation: False)
+    features, _, reasons = make()
+    assert_same_training(Mixing(mixed), features)
     assert reasons == ["its frozen layers mix the examples of a batch"]
 
 
