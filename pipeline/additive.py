@@ -6,30 +6,157 @@ an in-batch loss compares the examples of a batch. `tests/test_additive.py` make
 evaluates each loss, metric and layer that Keras exports in batches of several sizes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from pipeline.constant_layers import is_constant
+from pipeline.constant_layers import is_constant_at_inference
+from pipeline.mixing import mixes_examples
 from pipeline.release import fixed_batch_size
+from pipeline.sameness import is_keras_own, overridden
 
 _FUNCTIONS = frozenset(
-    ["binary_accuracy", "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy", "accuracy"]
+    [
+        "binary_accuracy",
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
+        "categorical_accuracy",
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "categorical_generalized_cross_entropy",
+        "categorical_hinge",
+        "concordance_correlation",
+        "cosine_similarity",
+        "hinge",
+        "huber",
+        "kl_divergence",
+        "log_cosh",
+        "mean_absolute_error",
+        "mean_absolute_percentage_error",
+        "mean_squared_error",
+        "mean_squared_logarithmic_error",
+        "pearson_correlation",
+        "poisson",
+        "sparse_categorical_accuracy",
+        "sparse_categorical_crossentropy",
+        "sparse_top_k_categorical_accuracy",
+        "squared_hinge",
+        "top_k_categorical_accuracy",
+        "accuracy",
+    ]
 )
 """Of `keras.losses` and `keras.metrics`: a number an example."""
 _METRICS = frozenset(
-    ["AUC", "BinaryIoU", "F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity", "SpecificityAtSensitivity", "TrueNegatives", "TruePositives"]
+    [
+        "AUC",
+        "BinaryIoU",
+        "F1Score",
+        "FBetaScore",
+        "FalseNegatives",
+        "FalsePositives",
+        "IoU",
+        "MeanIoU",
+        "OneHotIoU",
+        "OneHotMeanIoU",
+        "Precision",
+        "PrecisionAtRecall",
+        "R2Score",
+        "Recall",
+        "RecallAtPrecision",
+        "RootMeanSquaredError",
+        "SensitivityAtSpecificity",
+        "SpecificityAtSensitivity",
+        "TrueNegatives",
+        "TruePositives",
+    ]
 )
 """Of `keras.metrics`, beside means of a function: what they add up says nothing of batches."""
 _OPERATIONS = frozenset(
-    ["Absolute", "Add", "Cast", "Divide", "Elu", "Exp", "Expm1", "Gelu", "HardSigmoid", "HardSwish", "HardTanh", "LeakyRelu", "Log", "Log1p", "LogSigmoid", "Maximum", "Minimum", "Mish", "Multiply", "Negative", "Power", "Relu", "Relu6", "Selu", "Sigmoid", "Sign", "Silu", "Softplus", "Softsign", "Sqrt", "Square", "Subtract", "Tanh", "TrueDivide"]
+    [
+        "Abs",
+        "Absolute",
+        "Add",
+        "Arctan",
+        "Cast",
+        "Ceil",
+        "Celu",
+        "Clip",
+        "Cos",
+        "Divide",
+        "Elu",
+        "Equal",
+        "Erf",
+        "Exp",
+        "Expm1",
+        "Floor",
+        "Gelu",
+        "Greater",
+        "GreaterEqual",
+        "HardShrink",
+        "HardSigmoid",
+        "HardSilu",
+        "HardTanh",
+        "LeakyRelu",
+        "Less",
+        "LessEqual",
+        "Log",
+        "Log10",
+        "Log1p",
+        "Log2",
+        "LogSigmoid",
+        "LogicalAnd",
+        "LogicalNot",
+        "LogicalOr",
+        "Maximum",
+        "Minimum",
+        "Multiply",
+        "Negative",
+        "NotEqual",
+        "Power",
+        "Reciprocal",
+        "Relu",
+        "Relu6",
+        "Round",
+        "Rsqrt",
+        "Selu",
+        "Sigmoid",
+        "Sign",
+        "Silu",
+        "Sin",
+        "SoftShrink",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Square",
+        "Squareplus",
+        "StopGradient",
+        "Subtract",
+        "Tanh",
+        "TanhShrink",
+        "TrueDivide",
+    ]
 )
 """Of `keras.ops`: each number by itself."""
-_ONLY_IN_TRAINING = frozenset(
-    ["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"]
+_ALONG_AXES = frozenset(
+    [
+        "All",
+        "Any",
+        "Concatenate",
+        "ExpandDims",
+        "LogSoftmax",
+        "Max",
+        "Mean",
+        "Min",
+        "Softmax",
+        "Sum",
+    ]
 )
-"""Layers that do nothing at inference."""
-_OWN_WAYS = ("test_step", "make_test_function", "compute_loss", "compute_metrics", "call")
+"""Of `keras.ops`: along axes, of which `mixes_examples` knows."""
+_PRECISE = ("float32", "float64", "int64")
+"""Types in which a sum is the same, but for its last digits, in whatever order it is made."""
+_CHOSEN = {keras.losses: ("crossentropy", "ce"), keras.metrics: ("accuracy", "acc")}
+"""For which Keras takes one of several functions of the list, by the shapes."""
 
 
 def is_additive(model: keras.Model) -> bool:
@@ -41,36 +168,44 @@ def is_additive(model: keras.Model) -> bool:
     Returns:
         False if anything in it is not Keras's own, or not known for it.
     """
-    if not type(model).__module__.startswith("keras.") or vars(model).keys() & set(_OWN_WAYS):
+    if not type(model).__module__.startswith("keras.") or overridden(model):
         return False
     compiled = model._compile_config.config if model._compile_config else {}
     losses = keras.tree.flatten(compiled.get("loss"))
     metrics = keras.tree.flatten((compiled.get("metrics"), compiled.get("weighted_metrics")))
     return (
-        all(_is_additive_loss(loss) for loss in losses if loss is not None)
+        keras.config.floatx() in _PRECISE
+        and all(_is_additive_loss(loss) for loss in losses if loss is not None)
         and all(_is_additive_metric(metric) for metric in metrics if metric is not None)
         and fixed_batch_size(model) is None
-        and not any(hasattr(output, "_keras_mask") for output in model.outputs)
-        and all(_keeps_examples_apart(layer) for layer in _operations(model))
+        and all(map(_has_a_row_an_example, model.outputs))
+        and all(map(_keeps_examples_apart, _operations(model)))
     )
 
 
 def _is_additive_loss(loss: Any) -> bool:
+    if isinstance(loss, str):
+        return _stands_for(keras.losses, loss, _is_additive_loss)
     if isinstance(loss, keras.Loss):
-        default = loss.reduction == "sum_over_batch_size"
-        return default and _is_mean_of_a_number_an_example(loss)
-    return _is_known(_function(keras.losses, loss))
+        mean = loss.reduction in ("sum_over_batch_size", "mean")
+        return mean and _is_mean_of_a_number_an_example(loss)
+    return _is_known(loss)
 
 
 def _is_additive_metric(metric: Any) -> bool:
-    if isinstance(metric, keras.Metric):
-        kind = type(metric)
-        own = kind.__module__.startswith("keras.") and kind.__name__ in _METRICS
-        return _is_untouched(metric) and (own or _is_mean_of_a_number_an_example(metric))
     if isinstance(metric, str):
-        known = _named(keras.metrics, metric)
-        return known is not None and _is_additive_metric(known)
+        return _stands_for(keras.metrics, metric, _is_additive_metric)
+    if isinstance(metric, keras.Metric):
+        return _adds_up(metric) or _is_mean_of_a_number_an_example(metric)
     return _is_known(metric)
+
+
+def _adds_up(metric: keras.Metric) -> bool:
+    """Whether it is one of the list."""
+    kind = type(metric)
+    known = kind.__module__.startswith("keras.") and kind.__name__ in _METRICS
+    classes_are_last = "IoU" not in kind.__name__ or metric.axis == -1
+    return known and _is_plain(metric) and classes_are_last
 
 
 def _is_mean_of_a_number_an_example(value: keras.Loss | keras.Metric) -> bool:
@@ -79,38 +214,39 @@ def _is_mean_of_a_number_an_example(value: keras.Loss | keras.Metric) -> bool:
     arguments = getattr(value, "_fn_kwargs", {})
     return (
         type(value).__module__.startswith("keras.")
-        and _is_untouched(value)
+        and _is_plain(value)
         and _is_known(function)
         and arguments.get("axis", -1) == -1
         and arguments.get("ignore_class") is None
     )
 
 
-def _is_untouched(value: Any) -> bool:
-    """Whether no method was replaced on an instance."""
-    methods = (name for name, held in vars(value).items() if callable(held))
-    return not any(hasattr(type(value), name) for name in methods)
+def _is_plain(value: keras.Loss | keras.Metric) -> bool:
+    """Whether it adds up in the way of its class, and with enough digits."""
+    return not overridden(value) and value.dtype in _PRECISE
 
 
-def _function(module: Any, named: Any) -> Any:
-    """Return the function that a string stands for."""
-    return _named(module, named) if isinstance(named, str) else named
-
-
-def _named(module: Any, name: str) -> Any:
-    if module is keras.metrics and name in ("accuracy", "acc", "crossentropy", "ce"):
-        return keras.metrics.categorical_accuracy  # Keras chooses one of several by the shapes
+def _stands_for(module: Any, name: str, is_additive: Callable[[Any], bool]) -> bool:
+    """Whether what Keras will take for a string is additive."""
+    if name.lower() in _CHOSEN[module]:
+        return True
     try:
-        return module.get(name)
+        return is_additive(module.get(name))
     except ValueError:  # Keras says so when it compiles
-        return None
+        return False
 
 
 def _is_known(function: Any) -> bool:
-    name = getattr(function, "__name__", None)
-    if name not in _FUNCTIONS:
+    """Whether it is a function of the list, and Keras's own."""
+    if getattr(function, "__name__", None) not in _FUNCTIONS:
         return False
-    return any(getattr(module, name, None) is function for module in (keras.losses, keras.metrics))
+    module = str(function.__module__)
+    return module.startswith(("keras.src.losses.", "keras.src.metrics.")) and is_keras_own(function)
+
+
+def _has_a_row_an_example(output: Any) -> bool:
+    """Whether a mean along an output's last axis is one of an example, and none is masked."""
+    return len(output.shape) > 1 and not hasattr(output, "_keras_mask")
 
 
 def _operations(model: keras.Model) -> list[Any]:
@@ -121,16 +257,9 @@ def _operations(model: keras.Model) -> list[Any]:
 
 
 def _keeps_examples_apart(operation: Any) -> bool:
+    if mixes_examples(operation):
+        return False
+    if isinstance(operation, keras.Layer):
+        return operation.activity_regularizer is None and is_constant_at_inference(operation)
     kind = type(operation)
-    if not kind.__module__.startswith("keras."):
-        return False
-    if not isinstance(operation, keras.Layer):
-        # A constant with more dimensions than the examples would move them to another axis.
-        batches = [one.shape[:1] for node in operation._inbound_nodes for one in node.outputs]
-        return kind.__name__ in _OPERATIONS and all(first == (None,) for first in batches)
-    if getattr(operation, "stateful", False) or operation.activity_regularizer is not None:
-        return False
-    axes = getattr(operation, "axis", None)
-    if 0 in (axes if isinstance(axes, list | tuple) else [axes]):
-        return False
-    return is_constant(operation) or kind.__name__ in _ONLY_IN_TRAINING
+    return kind.__module__.startswith("keras.") and kind.__name__ in _OPERATIONS | _ALONG_AXES
