@@ -23,6 +23,7 @@ _BASES = ("abc", "typing", "contextlib")
 """Modules of whose classes Keras's inherit, beside TensorFlow's."""
 _FOLDERS = tuple(f"{Path(str(one.__file__)).parent}{os.sep}" for one in (keras, tf, np))
 _FILES = frozenset(one.__file__ for one in (functools, re, types))
+_PLACES = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _CONTAINERS = (dict, list, tuple, set, frozenset, object)
 _DESCRIBED = frozenset(
     [
@@ -113,7 +114,7 @@ def _read_attributes(reader: Any, base: type) -> None:
     for name, value in list(vars(base).items()):
         parts = _functions(value)
         owner = f"{base.__qualname__}.{name}"
-        if name in _DESCRIBED or isinstance(value, types.GetSetDescriptorType):
+        if name in _DESCRIBED or isinstance(value, _PLACES):
             continue
         if isinstance(value, type):
             read_class(reader, value)
