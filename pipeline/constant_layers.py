@@ -158,7 +158,12 @@ _DROPPING = frozenset(
 )
 """Of these, those that do nothing in training either if their rate is 0."""
 _RATES = ("rate", "stddev", "dropout", "recurrent_dropout")
-_ACTIVATIONS = frozenset(one for one in vars(keras.activations).values() if callable(one))
+_ACTIVATIONS = frozenset(
+    vars(module)[name]
+    for module in (keras.activations, keras.ops)
+    for name in vars(keras.activations)
+    if name in vars(module) and callable(vars(module)[name])
+)
 
 
 def is_constant(layer: keras.Layer) -> bool:

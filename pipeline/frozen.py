@@ -107,7 +107,8 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
         np.asarray(tf.convert_to_tensor(weight.value).numpy()) for weight in extractor.weights
     )
     try:
-        kept = {"values_apart": extractor.weights, "names": False, "users_functions": False}
+        # Weights are told below, and from its random generators nothing is drawn.
+        kept = {"values_apart": extractor.variables, "names": False, "users_functions": False}
         what = identity(settings(), extractor, **kept)
     except UnreadableError as error:
         raise NotReusableError(f"of its frozen layers, {error}") from error

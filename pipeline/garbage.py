@@ -1,10 +1,22 @@
 """Garbage collections that take no longer, however much a process has imported and kept."""
 
+import contextlib
 import gc
+from collections.abc import Iterator
 
 from pipeline.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
 
 _MANY = 50_000  # objects; a trained model that `traces` keeps has some 6,000, and 5 MB
+
+
+@contextlib.contextmanager
+def looked_at_later() -> Iterator[None]:
+    """Keep what there is out of the collector's sight while the block runs."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class GarbageCollection(SearchCallback):

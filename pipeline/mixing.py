@@ -16,11 +16,10 @@ _OF_NONE = ("Normalization",)
 """Which mean no axis by None; to all others it means every axis."""
 _WITH_A_NEW_AXIS = ("ExpandDims", "OneHot", "Stack")
 """Whose axis is one of their outputs."""
-_ALONG_THE_LAST = (
-    keras.activations.glu,
-    keras.activations.log_softmax,
-    keras.activations.softmax,
-    keras.activations.sparsemax,
+_ALONG_THE_LAST = tuple(
+    getattr(module, name)
+    for module in (keras.activations, keras.ops)
+    for name in ("glu", "log_softmax", "softmax", "sparsemax")
 )
 
 

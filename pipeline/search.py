@@ -17,7 +17,7 @@ from pipeline.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.final_model import evaluate_best
-from pipeline.garbage import GarbageCollection
+from pipeline.garbage import GarbageCollection, looked_at_later
 from pipeline.history import History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
@@ -84,7 +84,8 @@ def run_search(
     console = Console(quiet=config.verbose == 0, highlight=False)
     if (ended := _ended_already(config, begin, console)) is not None:
         return ended
-    lost: list[str] = components.explained("model", check_saving, parts.trainer, parts.space)
+    with looked_at_later():
+        lost: list[str] = components.explained("model", check_saving, parts.trainer, parts.space)
     with open_folder(Path(config.storage), begin, _resume_of(config, parts.oracle)) as folder:
         begin = dataclasses.replace(begin, search=folder.path.name)
         on_folder(folder.path)

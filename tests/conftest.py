@@ -29,8 +29,13 @@ def pytest_addoption(parser):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print the figures of the fault harness."""
+    """Print the figures of the fault harness, and how much of Keras was compared."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
+    same = [value for r in reports for name, value in r.user_properties if name == "sameness"]
+    if same:
+        terminalreporter.write_line(
+            f"sameness: {len(same)} classes of Keras, {sum(same)} arguments compared"
+        )
     faults = [value for r in reports for name, value in r.user_properties if name == "faults"]
     if faults:
         kills, lost, doubled, runs = map(sum, zip(*faults, strict=True))

@@ -160,7 +160,7 @@ CASES: dict[str, Case] = {
     **_each(_RANDOM_IMAGES, _IMAGE, "images"),
     **_each(_RANDOM_FACTORS, _IMAGE, "images", factor=0.5),
     **_each("RandomCrop", _IMAGE, "images", height=4, width=4),
-    **_each("RandomColorJitter", _IMAGE, "images", brightness_factor=0.5, hue_factor=0.5),
+    **_each("RandomColorJitter", _IMAGE, "images", brightness_factor=0.25, hue_factor=0.25),
     **_each("RandomPosterization", _IMAGE, "images", factor=5),
     **_each("RandomShear", _IMAGE, "images", x_factor=0.5),
     **_each("RandomTranslation", _IMAGE, "images", height_factor=0.5, width_factor=0.5),

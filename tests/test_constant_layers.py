@@ -10,7 +10,12 @@ import tensorflow as tf
 from keras import layers
 from keras_layers import Case
 
-from pipeline.constant_layers import is_constant, is_constant_at_inference
+from pipeline.constant_layers import (
+    _CONSTANT,
+    _ONLY_AT_INFERENCE,
+    is_constant,
+    is_constant_at_inference,
+)
 from pipeline.mixing import mixes_examples
 
 NOT_MEASURED = {
@@ -154,6 +159,7 @@ VARIANTS = {
         NUMBERS,
         lambda: layers.Activation(functools.partial(keras.random.dropout, rate=0.5)),
     ),
+    "operation as activation": (NUMBERS, lambda: layers.Dense(2, activation=keras.ops.relu)),
     "layer as activation": (NUMBERS, lambda: layers.Dense(2, activation=layers.LeakyReLU())),
 }
 
@@ -174,6 +180,7 @@ def spread(x):
     return x + keras.ops.reshape(x, (-1, 1, 4))
 
 
+LISTED = _CONSTANT | _ONLY_AT_INFERENCE
 ops = keras.ops
 MIXING = {
     "softmax": ((4,), layers.Softmax(axis=0)),
@@ -182,6 +189,7 @@ MIXING = {
     "softmax of several": ((4,), layers.Softmax(axis=(0, 1))),
     "softmax of numbers": ((), layers.Softmax()),
     "activation of numbers": ((), layers.Activation("softmax")),
+    "operation of numbers": ((), layers.Activation(keras.ops.softmax)),
     "inner softmax": ((3, 4), layers.TimeDistributed(layers.Softmax(axis=0))),
     "normalization": ((4,), layers.LayerNormalization(axis=0, scale=False, center=False)),
     "unit": ((4,), layers.UnitNormalization(axis=0)),
@@ -256,3 +264,14 @@ def test_what_keeps_examples_apart_is_known(name):
     model, known = mixed(*APART[name])
     assert keeps_apart(model, APART[name][0])
     assert not known
+
+
+@pytest.mark.parametrize("name", sorted(keras_layers.CASES.keys() & LISTED - NOT_MEASURED.keys()))
+def test_no_layer_of_the_lists_is_thought_to_mix_examples(name):
+    case, layer = keras_layers.CASES[name], keras_layers.made(name)
+    types = {"floats": "float32", "images": "float32", "counts": "int32", "words": "string"}
+    inputs = keras.tree.map_structure(
+        lambda one: keras.Input(one.shape[1:], dtype=types[case.given]), case.inputs()
+    )
+    keras_layers.callable_(layer)(*inputs)
+    assert not any(map(mixes_examples, parts(layer)))

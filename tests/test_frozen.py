@@ -140,6 +140,18 @@ def test_frozen_batch_normalization_belongs_to_it_and_that_which_learns_does_not
     assert len(part.weights) == 2
 
 
+def test_what_could_drop_and_does_not_belongs_to_it():
+    ones = dict.fromkeys(["kernel_initializer", "recurrent_initializer"], "ones")
+
+    def part(dropout):  # with a random generator that is seeded anew
+        recurrent = frozen(layers.LSTM(3, dropout=dropout, **ones))
+        return find_frozen_part(chain(layers.Reshape((4, 2)), recurrent, layers.Dense(3)))
+
+    assert part(0.0).digest == part(0.0).digest
+    with pytest.raises(NotReusableError, match=r"\(LSTMCell\) is random in training"):
+        part(0.5)
+
+
 def test_augmentation_before_a_backbone_ends_it():
     inputs = keras.Input(SHAPE)
     flipped = layers.RandomFlip()(layers.Rescaling(1 / 255)(inputs))

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import gc
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pipeline.sameness import UnreadableError, identity, settings
+from pipeline.sameness import UnreadableError, identity, settings, users_code
 
 
 def dense():
@@ -67,7 +68,13 @@ def never_reset():
     return metric
 
 
+def with_random_operation():
+    images = keras.Input((8, 8, 3))
+    return keras.Model(images, keras.ops.image.elastic_transform(images))
+
+
 UNREADABLE = {
+    "random operation": with_random_operation,
     "metric that goes on": never_reset,
     "user's layer": lambda: Users(2),
     "borrowed class": lambda: borrowed()(2),
@@ -105,6 +112,17 @@ UNREADABLE = {
 def test_what_cannot_be_read_for_certain_is_unreadable(make):
     with pytest.raises(UnreadableError, match=" "):
         identity(make())
+
+
+def test_users_classes_are_not_kept():
+    kinds = [type("Users", (Held,), {}) for _ in range(2)]
+    references = [weakref.ref(kind) for kind in kinds]
+    for kind in kinds:
+        with pytest.raises(UnreadableError):
+            identity(kind())
+    del kinds, kind
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["object", "lock", "random numbers", "table", "dataset"])
@@ -157,6 +175,26 @@ def test_a_method_that_was_patched_onto_a_class_counts(patch, kind, monkeypatch)
         assert identity(dense(), names=False) != before
     monkeypatch.undo()
     assert identity(dense(), names=False) == before
+
+
+CALLBACKS = {
+    "Keras's": (False, lambda: keras.callbacks.EarlyStopping()),
+    "user's": (True, lambda: keras.callbacks.LambdaCallback(on_epoch_end=other_call)),
+    "borrowed name": (
+        True,
+        lambda: keras.callbacks.LambdaCallback(on_epoch_end=other_wrapped(layers.Dense)),
+    ),
+    "partial": (
+        True,
+        lambda: keras.callbacks.LambdaCallback(on_epoch_end=functools.partial(other_call, None)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_a_callback_may_run_code_of_the_users(name):
+    users, make = CALLBACKS[name]
+    assert users_code(make()) is users
 
 
 def test_a_function_that_was_patched_into_keras_counts(monkeypatch):

@@ -245,7 +245,8 @@ ZOO = {
         sequential(lambda: layers.Dense(4), lambda: layers.GroupNormalization(2))
     ),
     "spectral normalization": Animal(
-        sequential(lambda: layers.SpectralNormalization(layers.Dense(4))), fast="trace validation adam"
+        sequential(lambda: layers.SpectralNormalization(layers.Dense(4))),
+        fast="trace validation adam",
     ),
     "parametric": Animal(sequential(lambda: layers.Dense(4), layers.PReLU)),
     "residual": Animal(functional(residual)),

@@ -23,6 +23,7 @@ _BASES = ("abc", "typing", "contextlib")
 """Modules of whose classes Keras's inherit, beside TensorFlow's."""
 _FOLDERS = tuple(f"{Path(str(one.__file__)).parent}{os.sep}" for one in (keras, tf, np))
 _FILES = frozenset(one.__file__ for one in (functools, re, types))
+_PLACES = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _CONTAINERS = (dict, list, tuple, set, frozenset, object)
 _DESCRIBED = frozenset(
     [
@@ -82,9 +83,13 @@ def found_at_its_name(value: Any) -> bool:
     return held is value or getattr(held, "__wrapped__", None) is value
 
 
-@functools.cache
 def is_librarys(kind: type) -> bool:
     """Whether a class and all it inherits from can be told by their names."""
+    return _is_of_a_library(kind) and _is_known(kind)  # a user's is not kept in the cache
+
+
+@functools.cache
+def _is_known(kind: type) -> bool:
     return all(
         _is_of_a_library(base) and (found_at_its_name(base) or _is_named_tuple(base))
         for base in kind.__mro__
@@ -109,7 +114,7 @@ def _read_attributes(reader: Any, base: type) -> None:
     for name, value in list(vars(base).items()):
         parts = _functions(value)
         owner = f"{base.__qualname__}.{name}"
-        if name in _DESCRIBED or isinstance(value, types.GetSetDescriptorType):
+        if name in _DESCRIBED or isinstance(value, _PLACES):
             continue
         if isinstance(value, type):
             read_class(reader, value)

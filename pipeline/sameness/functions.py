@@ -7,7 +7,6 @@ plain data, other functions of this kind, and the mathematics of Keras, TensorFl
 
 import builtins
 import dis
-import functools
 import inspect
 import types
 from collections.abc import Iterable, Iterator
@@ -142,7 +141,6 @@ def _is_harmless(value: Any) -> bool:
     return name in _HARMLESS and getattr(builtins, name) is value
 
 
-@functools.cache
 def _computes(function: types.FunctionType) -> bool:
     """Whether a library's function gives the same for the same; of methods, that of its object."""
     module, name = function.__module__, function.__qualname__

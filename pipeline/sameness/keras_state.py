@@ -176,9 +176,14 @@ def users_code(value: Any) -> bool:
     module = type(value).__module__
     if module.startswith("pipeline."):
         return False
-    held = (one for one in vars(value).values() if callable(one))
-    modules = (getattr(one, "__module__", None) or type(one).__module__ for one in held)
-    return not all(name.startswith(("keras.", "pipeline.")) for name in (module, *modules))
+    held = [one for one in vars(value).values() if callable(one)]
+    return not module.startswith("keras.") or not all(map(_is_ours_or_keras, held))
+
+
+def _is_ours_or_keras(held: Any) -> bool:
+    module = getattr(held, "__module__", None) or type(held).__module__
+    own = type(held) is not types.FunctionType or _is_librarys(held)
+    return module.startswith("pipeline.") or (module.startswith("keras.") and own)
 
 
 def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
@@ -192,19 +197,14 @@ def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
     Raises:
         UnreadableError: It is a tensor without a value, or is not the same in every trace.
     """
-    if isinstance(value, keras.KerasTensor):
-        raise UnreadableError("a tensor without a value is kept")
-    if isinstance(value, keras.layers.AugMix):
-        # Keras 3.15 draws its operations from Python's generator, once in a trace.
-        raise UnreadableError("an AugMix layer is another one in every trace")
+    if (reason := _reason(value, state)) is not None:
+        raise UnreadableError(reason)
     if isinstance(value, keras.initializers.Initializer):
         drawn = "_init_seed" in state and state["_init_seed"] is None
         reader.read_state(state, frozenset({"seed"}) if drawn else frozenset())
         return True
     if isinstance(value, _LOOKUPS):
         reader.read(list(value.get_vocabulary()))
-    if isinstance(value, keras.Metric) and "reset_state" in state:
-        raise UnreadableError("a metric begins an epoch in a way of its own")
     if isinstance(state.get("_dtype_policy"), keras.dtype_policies.DTypePolicyMap):
         reader.read((value.compute_dtype, value.variable_dtype, value.quantization_mode))
     if isinstance(value, keras.Model) and "_nodes_by_depth" in state:
@@ -214,6 +214,21 @@ def read_special(reader: Any, value: Any, state: Mapping[str, Any]) -> bool:
     if isinstance(value, keras.Loss | keras.Metric):
         _read_registered(reader, state)
     return False
+
+
+def _reason(value: Any, state: Mapping[str, Any]) -> str | None:
+    """Say why an object is not the same in every trace or epoch; None if it is."""
+    if isinstance(value, keras.KerasTensor):
+        return "a tensor without a value is kept"
+    if isinstance(value, keras.layers.AugMix):
+        # Keras 3.15 draws its operations from Python's generator, once in a trace.
+        return "an AugMix layer is another one in every trace"
+    if isinstance(value, keras.Metric) and "reset_state" in state:
+        return "a metric begins an epoch in a way of its own"
+    operation = isinstance(value, keras.Operation) and not isinstance(value, keras.Layer)
+    if operation and "seed" in state:
+        return f"the operation {value.name} draws random numbers"
+    return None
 
 
 def read_variable(reader: Any, variable: keras.Variable) -> None:

@@ -90,7 +90,9 @@ class Reader:
         self._alive.append(value)
         how = _HOW.get(kind)
         if how is None:
-            how = _HOW[kind] = _way_to_read(kind)
+            how = _way_to_read(kind)
+            if classes.is_librarys(kind):  # a user's would be kept for ever
+                _HOW[kind] = how
         how(self, value)
 
     def is_new(self, kind: type) -> bool:
@@ -224,7 +226,7 @@ _HOW: dict[type, Callable[[Reader, Any], None]] = {
     keras.Variable: keras_state.read_variable,
     types.ModuleType: _read_module,
 }
-"""How objects of a class are read; filled in as classes are met."""
+"""How objects of a class are read; filled in as those of libraries are met."""
 
 
 def _way_to_read(kind: type) -> Callable[[Reader, Any], None]:
