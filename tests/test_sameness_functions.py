@@ -153,7 +153,7 @@ def test_another_function_is_not_the_same(make):
     assert identity(make(1.0)) == identity(make(1.0))
 
 
-@pytest.mark.parametrize("name", set(PAIRS) - {"array function"})
+@pytest.mark.parametrize("name", sorted(set(PAIRS) - {"array function"}))
 def test_an_equal_function_is_the_same(name):
     assert identity(PAIRS[name](1.0)) == identity(PAIRS[name](1.0))
 
