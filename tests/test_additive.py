@@ -160,7 +160,7 @@ COMPILED = {
 def registry():
     keras.saving.get_custom_objects()["registered"] = registered
     yield
-    keras.saving.get_custom_objects().clear()
+    del keras.saving.get_custom_objects()["registered"]
 
 
 @pytest.mark.parametrize("name", COMPILED)
