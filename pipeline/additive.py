@@ -13,7 +13,7 @@ import keras
 
 from pipeline.constant_layers import is_constant_at_inference
 from pipeline.mixing import mixes_examples
-from pipeline.release import fixed_batch_size
+from pipeline.model_graph import fixed_batch_size, operations
 from pipeline.sameness import is_keras_own, overridden
 
 _FUNCTIONS = frozenset(
@@ -251,8 +251,7 @@ def _has_a_row_an_example(output: Any) -> bool:
 
 def _operations(model: keras.Model) -> list[Any]:
     """Return all that a model calls, and what that is made of."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    called = list(getattr(graph, "_operations", [model]))
+    called = operations(model) or [model]
     return [*called, *model._flatten_layers(include_self=False)]
 
 

@@ -20,6 +20,7 @@ from pipeline.model_files import (
     save_and_load,
     save_uncompiled,
 )
+from pipeline.model_graph import fixed_batch_size
 from pipeline.notices import Notices
 from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (
@@ -125,8 +126,7 @@ def evaluate(
 
 def _fixed_batch_size(model: keras.Model, rows: int) -> int | None:
     """Return the only batch size that stateful layers take; None if there are none."""
-    sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or ()]
-    size = sizes[0] if sizes and stateful_layers(model) else None
+    size = fixed_batch_size(model) if stateful_layers(model) else None
     if size is not None and rows % size:
         raise EvaluationError(
             f"its stateful layers take batches of {size} rows alone, and the test split has {rows} "

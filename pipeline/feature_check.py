@@ -10,11 +10,11 @@ from pipeline.batches import Examples
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError
 from pipeline.frozen_watch import has_changed
-from pipeline.splits import Split, take
+from pipeline.model_graph import calls
+from pipeline.rounding import are_close
+from pipeline.splits import Split, first_rows
 
 _ROWS = 32
-_FINE = 1e-3  # of the largest output
-_COARSE = 5e-2  # the same, where something is in half precision
 
 
 def check_first_batch(fitting: Fitting, split: Split, *, half_precision: bool) -> None:
@@ -30,13 +30,13 @@ def check_first_batch(fitting: Fitting, split: Split, *, half_precision: bool) -
     """
     part = fitting.part
     assert part is not None, "it is trained on features"
-    rows = np.arange(min(_ROWS, len(split)))
-    raw, _ = Examples.of(Split(take(split.x, rows), split.y[rows])).rows(0, len(rows))
-    features, _ = fitting.train.rows(0, len(rows))
+    rows = min(_ROWS, len(split))
+    raw, _ = Examples.of(first_rows(split, rows)).rows(0, rows)
+    features, _ = fitting.train.rows(0, rows)
     whole = _outputs(fitting.model, part, raw)
     head = _outputs(part.head, part, features)
     coarse = half_precision or keras.config.dtype_policy().compute_dtype != "float32"
-    if not all(_are_close(*pair, coarse=coarse) for pair in zip(whole, head, strict=True)):
+    if not all(are_close(*pair, coarse=coarse) for pair in zip(whole, head, strict=True)):
         raise NotReusableError(f"{_culprit(part, raw, coarse=coarse)} in training")
     if has_changed(part):
         raise NotReusableError("a training step changes the weights of its frozen layers")
@@ -54,28 +54,15 @@ def _outputs(model: keras.Model, part: FrozenPart, x: Any) -> list[np.ndarray]:
     return [output.numpy() for output in outputs]
 
 
-def _are_close(one: np.ndarray, other: np.ndarray, *, coarse: bool) -> bool:
-    tolerance = _COARSE if coarse else _FINE
-    first, second = one.astype(np.float64), other.astype(np.float64)
-    scale = np.max(np.abs(first), initial=1e-6, where=np.isfinite(first))
-    return first.shape == second.shape and bool(
-        np.allclose(first, second, rtol=0, atol=tolerance * scale, equal_nan=True)
-    )
-
-
 def _culprit(part: FrozenPart, raw: Any, *, coarse: bool) -> str:
     """Name the first frozen layer that gives something else in training than at inference."""
     symbols = [
-        (node.operation, tensor)
-        for depth in sorted(part.extractor._nodes_by_depth, reverse=True)
-        for node in part.extractor._nodes_by_depth[depth]
-        if not node.is_input
-        for tensor in node.outputs
+        (node.operation, tensor) for node in calls(part.extractor) for tensor in node.outputs
     ]
     probe = keras.Model(part.extractor._inputs_struct, [tensor for _, tensor in symbols])
     training, inference = (keras.tree.flatten(probe(raw, training=mode)) for mode in (True, False))
     for (operation, _), one, other in zip(symbols, training, inference, strict=True):
-        if not _are_close(one.numpy(), other.numpy(), coarse=coarse):
+        if not are_close(one.numpy(), other.numpy(), coarse=coarse):
             return f"layer {operation.name!r} ({type(operation).__name__}) gives something else"
     last = symbols[-1][0]
     return f"what follows layer {last.name!r} ({type(last).__name__}) gives something else"

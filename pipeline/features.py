@@ -15,11 +15,10 @@ from pipeline.batches import Examples
 from pipeline.datasets import Dataset
 from pipeline.feature_files import ArraySpec, FeatureFiles
 from pipeline.frozen import FrozenPart, NotReusableError
+from pipeline.rounding import are_close
 from pipeline.splits import Split
 
 _BATCH_SIZE = 32
-_FINE = 1e-3  # of an example's largest feature
-_COARSE = 5e-2  # the same, in half precision
 
 
 @dataclass(eq=False)
@@ -219,15 +218,12 @@ def _check_alone(
     for row in {0, rows - 1}:
         x, _ = examples.rows(row, row + 1)
         for array, alone in zip(batch, extract(x), strict=True):
-            if len(array) != rows or not _are_close(array[row : row + 1], alone.numpy()):
+            if len(array) != rows or not _is_the_same(array[row : row + 1], alone.numpy()):
                 raise NotReusableError("its frozen layers mix the examples of a batch")
 
 
-def _are_close(one: np.ndarray, other: np.ndarray) -> bool:
+def _is_the_same(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether features are the same, but for what rounding makes of another size of batch."""
     if one.dtype.kind in "biu" or one.shape != other.shape:
         return np.array_equal(one, other)
-    tolerance = _COARSE if one.dtype.itemsize == 2 else _FINE
-    first, second = one.astype(np.float64), other.astype(np.float64)
-    scale = np.max(np.abs(first), initial=1e-6, where=np.isfinite(first))
-    return np.allclose(first, second, rtol=0, atol=tolerance * scale, equal_nan=True)
+    return are_close(one, other, coarse=one.dtype.itemsize == 2)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipeline.constant_layers import draws, is_constant
 from pipeline.mixing import mixes_examples
+from pipeline.model_graph import calls
 from pipeline.sameness import UnreadableError, identity, settings, users_function
 
 
@@ -86,7 +87,7 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
     frozen = {id(tensor) for tensor in graph.inputs}
     boundary: dict[int, Any] = {}
     obstacle: str | None = None
-    for node in _nodes(graph):
+    for node in calls(graph):
         given = node.arguments.keras_tensors
         known = [tensor for tensor in given if id(tensor) in frozen]
         reason = _obstacle(node.operation) if len(known) == len(given) else "it is given others"
@@ -135,12 +136,6 @@ def _graph(model: keras.Model) -> Any:
     raise NotReusableError(
         f"a model of the class {type(model).__name__} does not say what its layers are given"
     )
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield the calls of a graph but its inputs, each after those it depends on."""
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def _obstacle(operation: Any) -> str | None:

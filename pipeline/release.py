@@ -19,6 +19,7 @@ import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
 from pipeline.batches import Examples
+from pipeline.model_graph import fixed_batch_size, operations
 from pipeline.weights import build_optimizer
 
 _CUSTOM = "CustomGradient-"
@@ -43,8 +44,7 @@ def gradients_released() -> Iterator[None]:
 
 def forget_consumers(model: keras.Model) -> None:
     """Let a model's operations forget what is given their outputs; Keras never reads it."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    for operation in getattr(graph, "_operations", ()):
+    for operation in operations(model):
         operation._outbound_nodes.clear()
 
 
@@ -68,9 +68,3 @@ def build_state(model: keras.Model, examples: Examples) -> None:
     model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
     model.compute_metrics(x, y, predicted)
     model.reset_metrics()
-
-
-def fixed_batch_size(model: keras.Model) -> int | None:
-    """Return how many examples a model must be given at once; None if any number does."""
-    sizes = [one.shape[0] for one in getattr(model, "inputs", None) or () if one.shape]
-    return next((size for size in sizes if size is not None), None)

@@ -20,11 +20,11 @@ from pipeline.model_files import (
     metrics_difference,
     save_and_load,
 )
+from pipeline.model_graph import fixed_batch_size
 from pipeline.notices import Notices
 from pipeline.plain_logs import plain_logs
-from pipeline.release import fixed_batch_size
 from pipeline.seeds import derive_seed
-from pipeline.splits import Split, take
+from pipeline.splits import Split, first_rows
 from pipeline.trainer import Trainer
 
 _ROWS = 8
@@ -117,8 +117,8 @@ def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any
 
     Frozen layers at its beginning are Keras's own, and to save a large network takes seconds.
     """
-    rows = np.arange(min(fixed_batch_size(model) or _ROWS, len(split)))
-    x, y = Examples.of(Split(take(split.x, rows), split.y[rows])).rows(0, len(rows))
+    rows = min(fixed_batch_size(model) or _ROWS, len(split))
+    x, y = Examples.of(first_rows(split, rows)).rows(0, rows)
     try:
         part = find_frozen_part(model) if model.compiled else None
     except NotReusableError:
@@ -127,7 +127,7 @@ def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any
         return model, x, y
     random = np.random.default_rng(0)
     made = [
-        random.uniform(0, 1, (len(rows), *one.shape[1:])).astype(one.dtype)
+        random.uniform(0, 1, (rows, *one.shape[1:])).astype(one.dtype)
         for one in part.extractor.outputs
     ]
     head = Fitting.compiled(model, Examples(x, y), part=part).trained

@@ -56,6 +56,12 @@ def take(x: Inputs, rows: Array) -> Inputs:
     return x[rows]
 
 
+def first_rows(split: Split, count: int) -> Split:
+    """Return so many of a split's first examples, of which it has as many."""
+    rows = np.arange(count)
+    return Split(take(split.x, rows), split.y[rows])
+
+
 def join(first: Split, second: Split) -> Split:
     """Return the examples of both splits, the first's before the second's."""
     if isinstance(first.x, Mapping) and isinstance(second.x, Mapping):
