@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.overrides import overrides
 from pipeline.plain_logs import plain_logs
 from pipeline.splits import Split
 
@@ -75,9 +76,7 @@ def stateful_layers(model: keras.Model) -> list[Any]:
 
 def _has_own_way(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what its metrics are given."""
-    if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEPS):
-        return True
-    if not vars(model).keys().isdisjoint((*_STEPS, *_RESULTS)):
+    if overrides(model, keras.Model, _STEPS) or not vars(model).keys().isdisjoint(_RESULTS):
         return True
     if model.test_function is not None or model.predict_function is not None:
         return True  # `make_test_function` and `make_predict_function` would leave them as they are

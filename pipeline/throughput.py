@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.additive import is_additive
 from pipeline.fused_adam import fused
+from pipeline.overrides import overrides
 
 _VALIDATION_BYTES = 1 << 26
 _FEW_STEPS = 300
@@ -57,18 +58,11 @@ def steps_per_execution(
 
 def makes_its_steps(model: keras.Model) -> bool:
     """Whether a model has its own `make_train_function`, which may take any number of batches."""
-    own = type(model).make_train_function is not keras.Model.make_train_function
-    return own or "make_train_function" in vars(model)
+    return overrides(model, keras.Model, ("make_train_function",))
 
 
 def _watch(callbacks: Sequence[keras.callbacks.Callback], hooks: Sequence[str]) -> bool:
-    """Whether a callback has one of some hooks, by its class or set on it."""
-    return any(
-        hook in vars(callback)
-        or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-        for callback in callbacks
-        for hook in hooks
-    )
+    return any(overrides(callback, keras.callbacks.Callback, hooks) for callback in callbacks)
 
 
 def validation_batch_size(
