@@ -14,7 +14,7 @@ from pipeline.model_graph import calls
 from pipeline.rounding import are_close
 from pipeline.splits import Split, first_rows
 
-_ROWS = 32
+_ROWS = 8
 
 
 def check_first_batch(fitting: Fitting, split: Split, *, half_precision: bool) -> None:

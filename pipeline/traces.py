@@ -8,7 +8,7 @@ would do, once it has the values of all the new one's variables.
 
 import contextlib
 from collections import ChainMap, OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ import keras
 
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart
+from pipeline.model_graph import operations
 from pipeline.release import build_state
-from pipeline.sameness import UnreadableError, identity, settings
+from pipeline.sameness import UnreadableError, identity, settings, users_code
 from pipeline.weights import Weights, build_optimizer
 
 _MOST_BYTES = 1 << 28  # of weights, which may be in an accelerator's memory
@@ -48,7 +49,12 @@ class Traces:
         self._reuses = 0
 
     @contextlib.contextmanager
-    def reused(self, fitting: Fitting, steps_per_execution: int) -> Iterator[Fitting]:
+    def reused(
+        self,
+        fitting: Fitting,
+        steps_per_execution: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> Iterator[Fitting]:
         """Give what to train: a traced model with a new one's variables, or the new one itself.
 
         It is kept for later, unless its training raises or changes what was traced.
@@ -56,23 +62,30 @@ class Traces:
         Args:
             fitting: A new compiled model, with the weights it is to start from.
             steps_per_execution: Steps that a compiled call of its training takes.
+            callbacks: Those of its training.
 
         Yields:
             The same training, perhaps of an equal model; it has all its variables.
         """
         build_optimizer(fitting.model)
         key = _key(fitting, steps_per_execution)
+        # Nobody but a user's code changes a frozen layer.
+        frozen_too = any(map(users_code, callbacks))
         kept = None if key is None else self._kept.pop(key, None)
         if kept is None:
             build_state(fitting.trained, fitting.train)
-            state = None if key is None else _state(fitting)
+            state = None if key is None else _state(fitting, frozen_too=frozen_too)
         else:
             traced = replace(fitting, model=kept.model, part=kept.part)
             Weights.all_of(fitting.trained).apply_all(traced.trained)
             fitting, state = traced, kept.state
             self._reuses += 1
         yield fitting
-        if key is not None and state is not None and state == _state(fitting):
+        if (
+            key is not None
+            and state is not None
+            and state == _state(fitting, frozen_too=frozen_too)
+        ):
             self._keep(key, _Traced(fitting.model, fitting.part, state, _sizes(fitting.model)))
 
     @property
@@ -95,19 +108,27 @@ class Traces:
 
 
 def _key(fitting: Fitting, steps_per_execution: int) -> Hashable | None:
-    """Return what the trace of a new model will depend on; None if it cannot be told."""
-    state = _state(fitting)
+    """Return what the trace of a new model will depend on; None if it cannot be told.
+
+    What the frozen layers are, the part's digest tells, but for their names.
+    """
+    state, part = _state(fitting, frozen_too=False), fitting.part
     if state is None:
         return None
-    digest = None if fitting.part is None else fitting.part.digest
-    return state, digest, steps_per_execution, fitting.trained.distribute_strategy
+    names = [] if part is None else [layer.name for layer in part.extractor._flatten_layers()]
+    digest = None if part is None else part.digest
+    return state, digest, *names, steps_per_execution, fitting.trained.distribute_strategy
 
 
-def _state(fitting: Fitting) -> str | None:
+def _state(fitting: Fitting, *, frozen_too: bool) -> str | None:
     """Return what a training's models are, the values of their variables apart; None if unknown.
 
     The variables are given from model to model, but for those of the metrics, which every epoch
     sets to 0. The frozen ones are told by the part's digest.
+
+    Args:
+        fitting: The training.
+        frozen_too: Whether what stands in the frozen part is read as well.
     """
     whole, trained = fitting.model, fitting.trained
     optimizer = trained.optimizer if trained.compiled else None
@@ -115,8 +136,10 @@ def _state(fitting: Fitting) -> str | None:
         return None
     apart = [*whole.variables, *trained.variables, *optimizer.variables]
     metrics = [*whole.metrics_variables, *trained.metrics_variables]
+    part = None if frozen_too else fitting.part
+    told = [] if part is None else operations(part.extractor)
     try:
-        return identity(settings(), whole, trained, values_apart=[*apart, *metrics])
+        return identity(settings(), whole, trained, told=told, values_apart=[*apart, *metrics])
     except UnreadableError:
         return None
 

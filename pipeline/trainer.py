@@ -231,7 +231,8 @@ class Trainer:
             callbacks, batch_size=batch_size, epochs=execution.epochs
         )
         unfreezes = fitting.part is None and may_unfreeze(fitting.model, callbacks)
-        with nullcontext(fitting) if unfreezes else self.traces.reused(fitting, steps) as used:
+        reused = functools.partial(self.traces.reused, fitting, steps, callbacks)
+        with nullcontext(fitting) if unfreezes else reused() as used:
             watcher = told(part=used.part, objective_in_logs=True)
             initial_epoch = self._continue(used, execution, watcher, callbacks)
             if initial_epoch < execution.epochs:

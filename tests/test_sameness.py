@@ -110,3 +110,10 @@ def test_layers_draw_from_nothing_but_their_variables(name):
 def test_what_draws_from_something_else_is_unreadable():
     assert any(not np.array_equal(draw("AugMix", 0), draw("AugMix", seed)) for seed in range(1, 5))
     assert told(keras_layers.made("AugMix")) is None
+
+
+def test_what_is_told_elsewhere_is_not_read():
+    one, other = ([keras.layers.Dense(units), keras.layers.Dense(3)] for units in (1, 2))
+    assert identity(one) != identity(other)
+    assert identity(one, told=one[:1]) == identity(other, told=other[:1])
+    assert identity(one, told=one[1:]) != identity(other, told=other[1:])

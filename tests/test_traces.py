@@ -371,3 +371,30 @@ def test_the_least_recently_trained_give_way(models, size, monkeypatch):
     gc.collect()
     assert len(trainer.traces) == 2
     assert set(died) == {8, 9}  # of 8, the second one was not needed
+
+
+def nested_backbone(name):
+    """Return what `frozen_backbone` does, with weights and a name of its own."""
+    keras.utils.set_random_seed(7)
+    backbone = frozen_backbone()
+    backbone.name = name
+    return backbone
+
+
+def test_frozen_layers_of_another_name_are_another_model(features):
+    """A callback may look for them by their name."""
+    trainer, watch = make_trainer(features=features)
+    for name in ("one", "other"):
+        train(trainer, optimized(keras.optimizers.Adam, backbone=nested_backbone(name))(1e-2))
+    assert watch.models[0] is not watch.models[1]
+
+
+def mark_frozen_layer(model):
+    model.layers[1].mark = "changed"
+
+
+def test_a_model_whose_frozen_layer_a_callback_has_changed_is_not_trained_again(features):
+    trainer, watch = make_trainer(Watch(at_end=mark_frozen_layer), features=features)
+    train(trainer, optimized(keras.optimizers.Adam, backbone=frozen_backbone())(1e-2))
+    assert len(trainer.traces) == 0
+    assert isinstance(watch.models[0].layers[1], keras.Model)

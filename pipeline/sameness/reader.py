@@ -21,6 +21,7 @@ _TRACKING = ("keras.src.utils.tracking", "tensorflow.python.trackable.data_struc
 
 def identity(
     *objects: Any,
+    told: Iterable[Any] = (),
     values_apart: Iterable[keras.Variable] = (),
     names: bool = True,
     users_functions: bool = True,
@@ -30,6 +31,7 @@ def identity(
     Args:
         objects: Models, layers, optimizers, losses, functions, plain data; read together, so that
             what they share counts as shared.
+        told: Objects that are not read, as whoever asks knows them, in the same order each time.
         values_apart: Variables whose values do not count, as whoever asks takes care of them.
         names: Whether the names of Keras's objects count. Keras numbers them in each process.
         users_functions: Whether functions of the user's may be among them.
@@ -44,7 +46,7 @@ def identity(
         >>> identity(keras.losses.Huber(1.0)) == identity(keras.losses.Huber(2.0))
         False
     """
-    reader = Reader(values_apart, names=names, users_functions=users_functions)
+    reader = Reader(told, values_apart, names=names, users_functions=users_functions)
     try:
         for one in objects:
             reader.read(one)
@@ -57,15 +59,20 @@ class Reader:
     """Notes what it is given, and all that is reached from there, each object once."""
 
     def __init__(
-        self, values_apart: Iterable[keras.Variable], *, names: bool, users_functions: bool
+        self,
+        told: Iterable[Any],
+        values_apart: Iterable[keras.Variable],
+        *,
+        names: bool,
+        users_functions: bool,
     ) -> None:
         self.values_apart = {id(variable) for variable in values_apart}
         self.names = names
         self.users_functions = users_functions
         self._notes: list[str] = []
         self.note = self._notes.append
-        self._seen: dict[int, int] = {}
-        self._alive: list[Any] = []  # an object that is gone would leave its number to another
+        self._alive = list(told)  # an object that is gone would leave its number to another
+        self._seen = {id(one): number for number, one in enumerate(self._alive)}
         self._classes: set[type] = set()
 
     def digest(self) -> str:
