@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from processes import ENVIRONMENT, arguments_of
+
+from tests.processes import ENVIRONMENT, arguments_of
 
 # What the command line sets for its own process.
 _VARIABLES = {

@@ -79,7 +79,7 @@ def store(empty_store, tmp_path) -> str:
 @pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
     """The command line, in a folder of this test."""
-    from commands import Command
+    from tests.commands import Command
 
     command = Command(tmp_path, monkeypatch, capfd)
     yield command

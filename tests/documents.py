@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands import Command
-from processes import ENVIRONMENT
+from tests.commands import Command
+from tests.processes import ENVIRONMENT
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"# (\S+\.(?:py|yaml))\n")

@@ -22,6 +22,7 @@ import mlflow
 import sqlalchemy
 
 import pipeline
+from tests.processes import ROOT
 
 _LINES = {
     "training": (
@@ -43,7 +44,7 @@ _LINES = {
 }
 AREAS = (*_LINES, "mlflow", "journal", "weights", "files")
 _AREAS = {name: area for area, names in _LINES.items() for name in names}
-_OURS = (Path(pipeline.__file__).parent, Path(__file__).parent)
+_OURS = (Path(pipeline.__file__).parent, ROOT / "tests")
 _STORE = str(Path(mlflow.__file__).parent / "store")
 _DRIVER = str(Path(sqlalchemy.__file__).parent / "engine/default.py")
 

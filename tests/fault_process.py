@@ -7,8 +7,8 @@ import sys
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from fault_points import Point, Watch
-from processes import ROOT, arguments_of
+from tests.fault_points import Point, Watch
+from tests.processes import ROOT, arguments_of
 
 _PATIENCE = 300.0
 _IMPORTED = (
@@ -29,7 +29,7 @@ def context() -> ForkServerContext:
     """Return what starts the processes; Keras and MLflow take seconds to import, a fork none."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_IMPORTED))
-    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(paths)))
     return context
 
@@ -75,7 +75,7 @@ def _live(line: str, folder: Path, real: bool, point: Point | None) -> None:
     os.dup2(output, 2)
     sys.stdout, sys.stderr = (os.fdopen(file, "w", closefd=False) for file in (1, 2))
     if not real:
-        import fault_training
+        from tests import fault_training
 
         fault_training.make_up_trainings()
     sys.argv = ["pipeline", *arguments_of(line)]

@@ -4,10 +4,11 @@ import inspect
 from typing import Any
 
 import keras
-import keras_layers
 import numpy as np
 from keras import layers
-from keras_layers import resolved
+
+from tests import keras_layers
+from tests.keras_layers import resolved
 
 _PACKAGES = ("losses", "metrics", "optimizers", "optimizers.schedules", "regularizers")
 _PACKAGES += ("constraints", "initializers", "layers", "quantizers", "dtype_policies")

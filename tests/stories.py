@@ -7,7 +7,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import records
 from mlflow import MlflowClient
 
 from pipeline.callbacks import (
@@ -20,6 +19,7 @@ from pipeline.callbacks import (
 )
 from pipeline.tracking import redact
 from pipeline.tracking.delivery import Courier, Position
+from tests import records
 
 EXPERIMENT = "digits"
 

@@ -3,12 +3,12 @@
 import functools
 
 import keras
-import keras_arguments
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from pipeline.additive import is_additive
+from tests import keras_arguments
 
 ROWS = 7
 SIZES = (1, 3, ROWS)

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from test_additive import ROWS, SIZES, adds_up
-from test_constant_layers import APART, MIXING, keeps_apart
 
 from pipeline.additive import _ALONG_AXES, _OPERATIONS, is_additive
 from pipeline.mixing import mixes_examples
+from tests.test_additive import ROWS, SIZES, adds_up
+from tests.test_constant_layers import APART, MIXING, keeps_apart
 
 COMPILED = {"loss": "mse", "metrics": ["mae"]}
 

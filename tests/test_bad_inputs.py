@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from commands import alone
 from mlflow import MlflowClient
+
+from tests.commands import alone
 
 TINY = "strategy.max_trials=2 training.epochs=1"
 TABLE = "dataset=csv dataset.path=t.csv dataset.target=y"

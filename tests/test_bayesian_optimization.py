@@ -7,7 +7,13 @@ import keras_tuner
 import numpy as np
 import pytest
 from keras_tuner import oracles as plain
-from oracles import (
+
+from pipeline.strategies import (
+    BayesianOptimization,
+    RandomSearch,
+    bayesian_optimization,
+)
+from tests.oracles import (
     choice,
     in_turn,
     keys,
@@ -17,12 +23,6 @@ from oracles import (
     run,
     space_of,
     values,
-)
-
-from pipeline.strategies import (
-    BayesianOptimization,
-    RandomSearch,
-    bayesian_optimization,
 )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
-from processes import free_port, run_pipeline, running
+
+from tests.processes import free_port, run_pipeline, running
 
 pytestmark = pytest.mark.slow
 TRIALS = 10

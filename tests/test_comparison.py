@@ -29,6 +29,7 @@ from pipeline.comparison_text import conclusions, markdown, table, title
 from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
 from pipeline.report.__main__ import main
 from pipeline.standings import best_so_far, gather, rank, running_seconds
+from tests.processes import ROOT
 
 START = 1_700_000_000.0
 
@@ -493,7 +494,7 @@ def run_script(project: Path, *arguments: str):
     return subprocess.run(
         [sys.executable, "script.py", *arguments, "tracking.uri=http://reader:secret@127.0.0.1:9"],
         cwd=project,
-        env={"PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "80"},
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,

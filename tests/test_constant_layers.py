@@ -3,12 +3,10 @@
 import functools
 
 import keras
-import keras_layers
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from keras_layers import Case
 
 from pipeline.constant_layers import (
     _CONSTANT,
@@ -17,6 +15,8 @@ from pipeline.constant_layers import (
     is_constant_at_inference,
 )
 from pipeline.mixing import mixes_examples
+from tests import keras_layers
+from tests.keras_layers import Case
 
 NOT_MEASURED = {
     "InputLayer": "gives what a model is given",

@@ -1,11 +1,11 @@
 """What a search that goes on is told of its past."""
 
 import pytest
-from records import epoch_end, search_begin, trial_begin, trial_end
 
 from pipeline.callbacks import Status
 from pipeline.continuation import earlier, lost_attempts, position, restored_trials
 from pipeline.history import fold
+from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 FAILED = {"status": Status.FAILED, "final": False}
 INTERRUPTED = {"status": Status.INTERRUPTED, "final": False}

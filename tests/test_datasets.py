@@ -3,7 +3,6 @@ import json
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +15,9 @@ from PIL import Image
 from pipeline import datasets, downloads
 from pipeline.datasets import Dataset, Split
 from pipeline.preprocessing import Standardization
+from tests.processes import ROOT
 
-CONF = Path(__file__).parents[1] / "conf" / "dataset"
+CONF = ROOT / "conf" / "dataset"
 SIZES = {"validation_size": 0.2, "test_size": 0.2, "seed": 0}
 PLANTS = "height,soil,kind\n" + "".join(
     f"{n if n % 5 else ''},{'clay' if n % 3 else 'sand'},{'fern' if n % 2 else 'moss'}\n"

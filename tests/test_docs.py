@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from documents import Reader, Shell, steps
+
+from tests.documents import Reader, Shell, steps
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")}

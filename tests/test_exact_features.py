@@ -5,7 +5,6 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-import test_exact_training as exact
 from keras import layers
 
 from pipeline import feature_check
@@ -13,6 +12,7 @@ from pipeline.batches import Examples
 from pipeline.datasets import Dataset, Split
 from pipeline.frozen import NotReusableError
 from pipeline.preprocessing import Standardization
+from tests import test_exact_training as exact
 
 WEIGHTS = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
 DENSE = {"body": [layers.Dense(6)]}

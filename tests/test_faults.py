@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from fault_points import AREAS, Point
-from fault_process import counts_of, output_of, run
 from mlflow import MlflowClient
-from stories import artifacts
 
 from pipeline.callbacks import Status, TrialBegin, TrialEnd
 from pipeline.history import FILE_NAME, follow, read
+from tests.fault_points import AREAS, Point
+from tests.fault_process import counts_of, output_of, run
+from tests.stories import artifacts
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from frozen_models import SHAPE, OnBackbone, backbone, compiled, images
 from keras import layers
 
 from pipeline import frozen
@@ -16,6 +15,7 @@ from pipeline.frozen import find_frozen_part
 from pipeline.hypermodels import Transfer
 from pipeline.results import TrainingResult
 from pipeline.trainer import Execution, Trainer
+from tests.frozen_models import SHAPE, OnBackbone, backbone, compiled, images
 
 MB = 1_000_000
 DATASET = images()
@@ -432,7 +432,7 @@ def test_a_line_says_why_they_are_not_reused(command, tmp_path, store):
     (tmp_path / "mine.py").write_text(
         """
 import keras
-from frozen_models import compiled
+from tests.frozen_models import compiled
 from keras import layers
 
 

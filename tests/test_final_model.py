@@ -6,8 +6,6 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from processes import NO_REPORT
-from records import epoch_end, search_begin, trial_begin, trial_end
 
 from pipeline import components, throughput
 from pipeline.batches import Examples
@@ -20,6 +18,8 @@ from pipeline.notices import Notices
 from pipeline.search import SearchError, run_search
 from pipeline.trained_rates import trained_rates
 from pipeline.trainer import Execution, Trainer
+from tests.processes import NO_REPORT
+from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 VAL_LOSS = keras_tuner.Objective("val_loss", "min")
 NOTHING = keras_tuner.HyperParameters()

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from frozen_models import SHAPE, backbone, compiled
 from keras import layers, ops
 
 from pipeline.frozen import NotReusableError, find_frozen_part
+from tests.frozen_models import SHAPE, backbone, compiled
 
 X = np.random.default_rng(0).random((4, 8)).astype(np.float32)
 

@@ -4,10 +4,10 @@ import gc
 import weakref
 
 import pytest
-from records import search_begin, trial_end
 
 from pipeline.callbacks import SearchEnd, Status
 from pipeline.garbage import GarbageCollection
+from tests.records import search_begin, trial_end
 
 
 class Circle:

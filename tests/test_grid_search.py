@@ -4,7 +4,12 @@ import itertools
 
 import keras_tuner
 from keras_tuner import oracles as plain
-from oracles import (
+
+from pipeline.strategies import (
+    GridSearch,
+    grids,
+)
+from tests.oracles import (
     choice,
     end,
     keys,
@@ -15,11 +20,6 @@ from oracles import (
     run,
     space_of,
     values,
-)
-
-from pipeline.strategies import (
-    GridSearch,
-    grids,
 )
 
 

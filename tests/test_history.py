@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from records import epoch_end, search_begin, trial_begin, trial_end, write
 
 from pipeline.callbacks import EvaluationEnd, SearchEnd, Status
 from pipeline.files import StorageError
@@ -22,6 +21,7 @@ from pipeline.history import (
     follow,
     read,
 )
+from tests.records import epoch_end, search_begin, trial_begin, trial_end, write
 
 RECORDS = (
     search_begin(),

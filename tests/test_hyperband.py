@@ -5,7 +5,10 @@ import itertools
 import keras_tuner
 import pytest
 from keras_tuner import oracles as plain
-from oracles import (
+
+from pipeline.strategies import Hyperband, sampling
+from pipeline.strategies import oracle as oracle_module
+from tests.oracles import (
     choice,
     end,
     keys,
@@ -16,9 +19,6 @@ from oracles import (
     space_of,
     values,
 )
-
-from pipeline.strategies import Hyperband, sampling
-from pipeline.strategies import oracle as oracle_module
 
 
 @pytest.mark.parametrize(

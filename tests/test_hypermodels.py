@@ -3,7 +3,6 @@ import pickle
 import subprocess
 import sys
 import weakref
-from pathlib import Path
 
 import keras
 import keras_tuner
@@ -16,8 +15,9 @@ from pipeline.datasets import Dataset
 from pipeline.hypermodels import CNN, MLP, Transfer
 from pipeline.preprocessing import ImageScaling, Standardization
 from pipeline.splits import Split
+from tests.processes import ROOT
 
-CONF = Path(__file__).parents[1] / "conf" / "model"
+CONF = ROOT / "conf" / "model"
 TASKS = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
 SHAPES = {MLP: (5,), CNN: (8, 8, 1), Transfer: (8, 8, 3)}
 SEED_HEAD = {

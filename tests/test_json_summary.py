@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from commands import alone, start
-from records import write
-from stories import Story, deliver
 
 from pipeline.callbacks import Status
 from pipeline.history import read
 from pipeline.json_summary import summarise
+from tests.commands import alone, start
+from tests.records import write
+from tests.stories import Story, deliver
 
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 

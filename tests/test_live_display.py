@@ -1,10 +1,9 @@
 """The live display in a terminal, line by line and at every moment."""
 
-from pathlib import Path
-
 import pytest
-from processes import NO_REPORT
-from terminal import Terminal
+
+from tests.processes import NO_REPORT, ROOT
+from tests.screen import Terminal
 
 SEARCH = """
 import time
@@ -13,7 +12,7 @@ from rich.console import Console
 from pipeline.callbacks import Status
 from pipeline.interruption import Interruption
 from pipeline.progress import Progress
-from test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
+from tests.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
 
 pause, epochs = {pause}, {epochs}
 interruption = Interruption(tells=False)
@@ -50,10 +49,10 @@ ASCII = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 @pytest.fixture
 def shown(tmp_path):
     """Starts a search that trains nothing in a terminal."""
-    tests, terminals = Path(__file__).parent, []
+    terminals = []
 
     def show(columns, *, pause=0.1, epochs=5, environment=None):
-        program = f"import sys; sys.path.insert(0, {str(tests)!r})\n"
+        program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         program += SEARCH.format(pause=pause, epochs=epochs)
         how = {"columns": columns, "directory": tmp_path, "environment": environment}
         terminals.append(Terminal("-c", program, **how))

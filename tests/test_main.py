@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import alone, finish, start
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from processes import ROOT
 
 from pipeline.composition import compose_config, conf_dir
 from pipeline.history import FILE_NAME, History, follow, read
 from pipeline.report.__main__ import main as report
+from tests.commands import alone, finish, start
+from tests.processes import ROOT
 
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 # Three trials of a second each, at least.

@@ -10,12 +10,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import records
 from mlflow import MlflowClient
 from nbclient import NotebookClient
-from processes import ENVIRONMENT
 from sklearn.datasets import load_digits
-from stories import runs
 
 import pipeline
 from pipeline import load_search, run_search
@@ -23,6 +20,9 @@ from pipeline.config import ConfigError
 from pipeline.history import read
 from pipeline.report.__main__ import main
 from pipeline.tracking.retrieval import trial_runs
+from tests import records
+from tests.processes import ENVIRONMENT
+from tests.stories import runs
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "first_search.ipynb"

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from pipeline.one_pass import evaluate_and_predict, forget_batches
 from pipeline.splits import Split
+from tests.processes import ROOT
 
 ROWS = 19  # with 6 a batch, the last batch has one row
 
@@ -195,7 +195,7 @@ ON_TWO_DEVICES = """
 import tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-import test_one_pass
+from tests import test_one_pass
 from pipeline.one_pass import evaluate_and_predict
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     model = test_one_pass.of_digits()
@@ -210,4 +210,4 @@ assert metrics == model.evaluate(
 @pytest.mark.thorough
 def test_a_model_on_several_devices():
     """Keras takes the mean of what each device reports, and fails where a batch is uneven."""
-    subprocess.run([sys.executable, "-c", ON_TWO_DEVICES], cwd=Path(__file__).parent, check=True)
+    subprocess.run([sys.executable, "-c", ON_TWO_DEVICES], cwd=ROOT, check=True)

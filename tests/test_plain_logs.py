@@ -4,12 +4,12 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from test_own_fit import ARGUMENTS, DATASET, ROWS, SEED
 
 from pipeline.best_epoch import ObjectiveNotFoundError
 from pipeline.one_pass import evaluate_and_predict
 from pipeline.plain_logs import plain_logs
 from pipeline.trainer import Execution, Trainer
+from tests.test_own_fit import ARGUMENTS, DATASET, ROWS, SEED
 
 EPOCHS = 6
 

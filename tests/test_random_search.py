@@ -4,11 +4,11 @@ import time
 from statistics import median
 
 from keras_tuner import oracles as plain
-from oracles import choice, keys, make, make_plain, number, run, space_of, values
 
 from pipeline.strategies import (
     RandomSearch,
 )
+from tests.oracles import choice, keys, make, make_plain, number, run, space_of, values
 
 
 def test_exhausts_a_small_space():

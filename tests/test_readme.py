@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import File, Shell, steps
+
+from tests.documents import File, Shell, steps
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-import records
 from mlflow import MlflowClient
-from stories import EXPERIMENT, Story, courier, runs
 
 from pipeline.composition import compose_config
 from pipeline.history import Journal
 from pipeline.report.live import follow
 from pipeline.reporting import Reporting
 from pipeline.search import run_search
+from tests import records
+from tests.stories import EXPERIMENT, Story, courier, runs
 
 
 class Feed:

@@ -6,7 +6,11 @@ from dataclasses import asdict, replace
 
 import pytest
 from keras_tuner import oracles as plain
-from oracles import (
+
+from pipeline.strategies import (
+    RestoredTrial,
+)
+from tests.oracles import (
     ALL,
     BUDGETS,
     LOSS,
@@ -19,10 +23,6 @@ from oracles import (
     run,
     space_of,
     values,
-)
-
-from pipeline.strategies import (
-    RestoredTrial,
 )
 
 

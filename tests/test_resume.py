@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import Command, alone, finish, start
 from mlflow import MlflowClient
 
 from pipeline.callbacks import Status
 from pipeline.history import FILE_NAME, History, read
+from tests.commands import Command, alone, finish, start
 
 WINE = "dataset=wine training.epochs=3"
 MINE = """

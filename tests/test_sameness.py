@@ -3,12 +3,11 @@
 import inspect
 
 import keras
-import keras_arguments
-import keras_layers
 import numpy as np
 import pytest
 
 from pipeline.sameness import UnreadableError, identity
+from tests import keras_arguments, keras_layers
 
 KINDS = {
     name: kind

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_sameness_functions import as_if_keras, scaled, with_attribute
 
 from pipeline.sameness import UnreadableError, identity
+from tests.test_sameness_functions import as_if_keras, scaled, with_attribute
 
 FACTOR = 1.0
 COUNTER = iter(range(10**6))

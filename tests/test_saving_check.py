@@ -6,13 +6,13 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-import test_exact_training as exact
 from keras import layers
-from test_exact_features import backbone
 
 from pipeline.model_files import VerificationError, save_and_load
 from pipeline.notices import Notices
 from pipeline.saving_check import check_saving
+from tests import test_exact_training as exact
+from tests.test_exact_features import backbone
 
 
 def checked(build):

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowClient
-from processes import NO_REPORT
-from stories import artifacts, description, runs
 
 from pipeline import components
 from pipeline.composition import compose_config
 from pipeline.search import SearchError, SearchResult, run_search
+from tests.processes import NO_REPORT
+from tests.stories import artifacts, description, runs
 
 STRATEGIES = {
     "random": ["strategy.max_trials=2", "training.epochs=2"],

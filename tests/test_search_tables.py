@@ -4,9 +4,9 @@ import csv
 import math
 
 import pytest
-from stories import Story
 
 from pipeline.search_tables import write_tables
+from tests.stories import Story
 
 
 @pytest.fixture

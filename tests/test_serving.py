@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from processes import free_port, post, run_pipeline, running
-from test_search import write_table
 
 from pipeline import components
 from pipeline.composition import compose_config
+from tests.processes import free_port, post, run_pipeline, running
+from tests.test_search import write_table
 
 pytestmark = pytest.mark.slow
 BUDGET = ["strategy.max_trials=1", "training.epochs=1"]

@@ -9,7 +9,14 @@ import keras_tuner
 import pytest
 from keras_tuner import oracles as plain
 from omegaconf import OmegaConf
-from oracles import (
+
+from pipeline.strategies import (
+    BayesianOptimization,
+    GridSearch,
+    Hyperband,
+    RandomSearch,
+)
+from tests.oracles import (
     ALL,
     BUDGETS,
     LOSS,
@@ -24,13 +31,6 @@ from oracles import (
     run,
     space_of,
     values,
-)
-
-from pipeline.strategies import (
-    BayesianOptimization,
-    GridSearch,
-    Hyperband,
-    RandomSearch,
 )
 
 CONF = Path(__file__).parents[1] / "conf" / "strategy"

@@ -8,11 +8,9 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from commands import Ended, alone
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from records import search_begin, trial_begin, trial_end, write
 
 from pipeline import comparison
 from pipeline.callbacks import SearchEnd, Status
@@ -21,6 +19,8 @@ from pipeline.history import FILE_NAME, History, read
 from pipeline.storage import find_ended
 from pipeline.sweeps import FILE_NAME as SWEEP
 from pipeline.sweeps import fingerprint, hold
+from tests.commands import Ended, alone
+from tests.records import search_begin, trial_begin, trial_end, write
 
 MINE = """
 import os

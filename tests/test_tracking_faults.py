@@ -10,16 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Ended, finish, start
-from faulty_proxy import FAULTS, faulty_proxy
 from mlflow import MlflowClient
-from processes import ENVIRONMENT, free_port, running
-from stories import picture, runs
 
 from pipeline.callbacks import SearchEnd, Status, TrialBegin
 from pipeline.history import FILE_NAME, follow, read
 from pipeline.tracking.__main__ import DELIVERED, UNREACHABLE, main
 from pipeline.tracking.delivery import Position
+from tests.commands import Ended, finish, start
+from tests.faulty_proxy import FAULTS, faulty_proxy
+from tests.processes import ENVIRONMENT, free_port, running
+from tests.stories import picture, runs
 
 pytestmark = pytest.mark.slow
 

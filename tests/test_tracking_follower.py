@@ -5,13 +5,13 @@ import threading
 import time
 
 import pytest
-import records
 from mlflow import MlflowClient
-from stories import EXPERIMENT, Story, points, runs
 
 from pipeline.callbacks import SearchCallback, Status
 from pipeline.history import Journal
 from pipeline.tracking import Tracking
+from tests import records
+from tests.stories import EXPERIMENT, Story, points, runs
 
 
 class Search(SearchCallback):

@@ -3,10 +3,10 @@ import json
 import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
-from stories import EXPERIMENT, Story, picture, runs
 
 from pipeline.tracking import Tracking
 from pipeline.tracking.__main__ import main
+from tests.stories import EXPERIMENT, Story, picture, runs
 
 
 @pytest.fixture

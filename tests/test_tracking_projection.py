@@ -7,11 +7,11 @@ from unittest.mock import Mock
 
 import pytest
 from mlflow import MlflowClient
-from stories import Flaky, Story, artifacts, deliver, description, picture, points, runs
 
 from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
 from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import connect
+from tests.stories import Flaky, Story, artifacts, deliver, description, picture, points, runs
 
 
 def ms(record):

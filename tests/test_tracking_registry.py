@@ -14,7 +14,10 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.models import Model
-from stories import (
+
+from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.store import connect
+from tests.stories import (
     EXPERIMENT,
     Flaky,
     Story,
@@ -26,9 +29,6 @@ from stories import (
     runs,
     save_example,
 )
-
-from pipeline.tracking.delivery import Courier, Position
-from pipeline.tracking.store import connect
 
 NAME = "digits-mlp"
 

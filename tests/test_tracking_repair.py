@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 from mlflow import MlflowClient
-from stories import Story, courier, deliver, description, picture, points, runs
-from test_tracking_registry import NAME, evaluated, model_file
 
 from pipeline.callbacks import Status
+from tests.stories import Story, courier, deliver, description, picture, points, runs
+from tests.test_tracking_registry import NAME, evaluated, model_file
 
 __all__ = ["evaluated", "model_file"]  # fixtures
 

@@ -3,11 +3,11 @@ import time
 
 import pytest
 from mlflow import MlflowClient
-from stories import Story, deliver, runs
 
 from pipeline.tracking import check_uri, redact, viewing
 from pipeline.tracking.addresses import describe_error, hide, resolve
 from pipeline.tracking.store import TrackingError, connect
+from tests.stories import Story, deliver, runs
 
 
 @pytest.mark.parametrize(

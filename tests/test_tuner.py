@@ -5,7 +5,6 @@ import math
 import keras
 import keras_tuner
 import pytest
-from records import search_begin
 
 from pipeline.callbacks import (
     EpochEnd,
@@ -22,6 +21,7 @@ from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
+from tests.records import search_begin
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from commands import alone
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
 from pipeline.datasets import wine
 from pipeline.history import read
+from tests.commands import alone
 
 TINY = "--config-dir conf model=mine dataset=wine training.epochs=2 strategy.max_trials=2"
 

@@ -3,13 +3,13 @@
 import keras
 import keras_tuner
 import pytest
-from zoo import DATA, ZOO
 
 from pipeline.feature_files import FeatureFiles
 from pipeline.features import Features
 from pipeline.throughput import Throughput, validation_batch_size
 from pipeline.trainer import Execution, Trainer
 from pipeline.verification import Verification
+from tests.zoo import DATA, ZOO
 
 BATCH = 8
 

@@ -3,8 +3,6 @@
 import random
 from collections.abc import Iterable, Mapping
 
-import records
-
 from pipeline.callbacks import (
     EpochEnd,
     EvaluationEnd,
@@ -15,6 +13,7 @@ from pipeline.callbacks import (
     TrialEnd,
 )
 from pipeline.history import History, fold
+from tests import records
 
 _RANGE = {"step": None, "sampling": "linear", "conditions": []}
 

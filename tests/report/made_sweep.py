@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import records
-from made import completed, number, trial
-
 from pipeline.callbacks import EvaluationEnd, Record, SearchEnd
 from pipeline.jobs import Job
 from pipeline.standings import Standings
 from pipeline.sweep_loading import of_jobs
+from tests import records
+from tests.report.made import completed, number, trial
 
 SPACE = (number("rate", 1e-4, 1e-1, sampling="log"), number("units", 8, 64, "Int", step=8))
 SWEEP = "2026-11-26_10-00-00-abcd"

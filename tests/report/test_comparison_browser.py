@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from made import completed
-from made_sweep import SWEEP, job, trials, write_search
 from playwright.sync_api import expect
-from test_report_browser import look_at_the_width, opened
 
 from pipeline.report.comparison import write_comparison
 from pipeline.sweep_loading import of_jobs
+from tests.report.made import completed
+from tests.report.made_sweep import SWEEP, job, trials, write_search
+from tests.report.test_report_browser import look_at_the_width, opened
 
 NOT_BEGUN = "strategy.max_trials must be an integer >= 1; received 0"
 

@@ -4,10 +4,7 @@ import dataclasses
 import re
 
 import pytest
-from made import completed, trial
-from made_sweep import SWEEP, job, sweep, trials, write_search
 from mlflow import MlflowClient
-from test_report_page import text_of
 
 from pipeline.callbacks import Status
 from pipeline.jobs import note_job
@@ -19,6 +16,9 @@ from pipeline.report.comparison.pictures import pictures_of
 from pipeline.report.comparison.tables import trial_columns, trial_rows
 from pipeline.sweep_loading import load_sweep, of_jobs
 from pipeline.sweeps import Sweep
+from tests.report.made import completed, trial
+from tests.report.made_sweep import SWEEP, job, sweep, trials, write_search
+from tests.report.test_report_page import text_of
 
 SEED = "Each ran with one seed; with another seed the order may be another."
 

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from made import choice, completed, number, search, trial
 from playwright.sync_api import expect
 
 from pipeline.report import render
+from tests.report.made import choice, completed, number, search, trial
 
 DRAWN = {  # what of each picture must be on the screen
     "progress_trials": ".scatterlayer path.point",

@@ -1,7 +1,6 @@
 """Each sentence appears where it must, and not where it must not."""
 
 import pytest
-from made import choice, completed, number, search, trial
 
 from pipeline.callbacks import Status
 from pipeline.report.conclusions import (
@@ -12,6 +11,7 @@ from pipeline.report.conclusions import (
     no_conclusion,
     too_few_epochs,
 )
+from tests.report.made import choice, completed, number, search, trial
 
 RATE = number("rate", 1e-4, 1e-2, sampling="log")
 

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from made import plain
 from mlflow import MlflowClient
 from playwright.sync_api import expect
-from processes import free_port, running
 
 from pipeline.report import render
+from tests.processes import free_port, running
+from tests.report.made import plain
 
 pytestmark = pytest.mark.slow
 # MLflow's page asks for a user whether or not there are users, and Chromium complains of layouts.

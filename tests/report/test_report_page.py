@@ -7,14 +7,14 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-import records
-from made import SPACE, choice, completed, number, plain, search, trial
 
 from pipeline.callbacks import EvaluationEnd, Status
 from pipeline.report import figures, render, write_report
 from pipeline.report.__main__ import main
 from pipeline.report.figures import pictures
 from pipeline.report.layout import readable
+from tests import records
+from tests.report.made import SPACE, choice, completed, number, plain, search, trial
 
 ALL = [
     "progress_trials",

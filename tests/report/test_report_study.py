@@ -4,11 +4,11 @@ import math
 import random
 
 import pytest
-from made import choice, number, plain, search, trial
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from pipeline.report import figures
 from pipeline.report.study import importances, study_of
+from tests.report.made import choice, number, plain, search, trial
 
 
 def test_every_kind_of_hyperparameter():

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyte
-from processes import ENVIRONMENT
+
+from tests.processes import ENVIRONMENT
 
 # pytest-xdist tells its workers a size, which programs believe more than their terminal.
 _PLAIN = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
