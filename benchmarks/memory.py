@@ -24,7 +24,7 @@ _EPOCHS = 2
 
 def ours(trials: int, folder: Path) -> list[float]:
     """Run a search of ours; return the process's megabytes after each trial."""
-    from pipeline.composition import compose_config
+    from pipeline.configuration.composition import compose_config
     from pipeline.search import run_search
 
     megabytes: list[float] = []

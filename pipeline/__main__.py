@@ -18,8 +18,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from pipeline.composition import COMPOSITION_ERRORS, conf_dir, explain, register_schema, typed
-from pipeline.config import Config, ConfigError, Resume
+from pipeline.configuration.composition import (
+    COMPOSITION_ERRORS,
+    conf_dir,
+    explain,
+    register_schema,
+    typed,
+)
+from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.json_summary import reserved_stdout, summarise
 from pipeline.quiet import quieten, without_startup_noise
 from pipeline.sweeps import Continuation, identifier

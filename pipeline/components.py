@@ -16,7 +16,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from pipeline import spaces
-from pipeline.config import Config, ConfigError, unknown
+from pipeline.configuration.config import Config, ConfigError, unknown
 from pipeline.datasets import Dataset
 from pipeline.feature_files import FeatureFiles
 from pipeline.features import Features

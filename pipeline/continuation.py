@@ -7,7 +7,7 @@ from typing import Any
 import keras_tuner
 
 from pipeline.callbacks import Status, TrialEnd
-from pipeline.config import Config, Resume
+from pipeline.configuration.config import Config, Resume
 from pipeline.history import Attempt, History
 from pipeline.strategies import RestoredTrial
 from pipeline.tuner import Earlier

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline import evaluation
 from pipeline.attempts import Attempt
 from pipeline.callbacks import EvaluationEnd, SearchBegin
-from pipeline.config import Config
+from pipeline.configuration.config import Config
 from pipeline.continuation import what_next
 from pipeline.failures import is_trials_own, sentence
 from pipeline.final_callbacks import FinalCallbackError

@@ -14,7 +14,7 @@ from typing import Any
 import keras_tuner
 
 from pipeline.callbacks import SearchBegin
-from pipeline.config import Config
+from pipeline.configuration.config import Config
 from pipeline.datasets import Dataset
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import ConfigError
+from pipeline.configuration.config import ConfigError
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import History, read
 from pipeline.quiet import quieten, without_startup_noise

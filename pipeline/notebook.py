@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from pipeline.loading import Search, load_search
 from pipeline.quiet import quieten, without_startup_noise
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from pipeline import components, continuation
 from pipeline.callbacks import SearchBegin, SearchCallback
 from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
-from pipeline.config import Config, ConfigError, Resume
+from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
 from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.final_model import evaluate_best
@@ -60,7 +60,7 @@ def run_search(
     """Run one search, or continue it.
 
     Args:
-        config: A typed configuration, from `pipeline.composition.compose_config` or the
+        config: A typed configuration, from `pipeline.configuration.composition.compose_config` or the
             command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
@@ -75,7 +75,7 @@ def run_search(
         KeyboardInterrupt: It was interrupted; the message says how to continue it.
 
     Example:
-        >>> from pipeline.composition import compose_config
+        >>> from pipeline.configuration.composition import compose_config
         >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
         >>> result.history.ranked()[0].hyperparameters
     """

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.arrays import check_arrays
 from pipeline.callbacks import SearchBegin, Status
-from pipeline.config import ConfigError, Resume
+from pipeline.configuration.config import ConfigError, Resume
 from pipeline.files import DamagedFileError, replacing
 from pipeline.history import FILE_NAME, History, JournalError, fold, follow, read
 from pipeline.sweeps import decisive

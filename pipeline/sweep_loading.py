@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.callbacks import SearchBegin
-from pipeline.config import ConfigError
+from pipeline.configuration.config import ConfigError
 from pipeline.history import FILE_NAME as JOURNAL
 from pipeline.history import read
 from pipeline.jobs import Job, read_jobs

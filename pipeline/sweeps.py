@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from pipeline.config import ConfigError, Resume
+from pipeline.configuration.config import ConfigError, Resume
 from pipeline.files import replacing
 from pipeline.jobs import read_jobs, withdraw
 

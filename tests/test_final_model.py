@@ -10,7 +10,7 @@ import pytest
 from pipeline import components, throughput
 from pipeline.batches import Examples
 from pipeline.callbacks import TrialBegin
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from pipeline.datasets import Dataset, wine
 from pipeline.final_callbacks import FinalCallbackError, TrainedRates
 from pipeline.history import fold, read

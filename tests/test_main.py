@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.composition import compose_config, conf_dir
+from pipeline.configuration.composition import compose_config, conf_dir
 from pipeline.history import FILE_NAME, History, follow, read
 from pipeline.report.__main__ import main as report
 from tests.commands import alone, finish, start

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from pipeline.history import Journal
 from pipeline.report.live import follow
 from pipeline.reporting import Reporting

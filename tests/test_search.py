@@ -17,7 +17,7 @@ import yaml
 from mlflow import MlflowClient
 
 from pipeline import components
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from pipeline.search import SearchError, SearchResult, run_search
 from tests.processes import NO_REPORT
 from tests.stories import artifacts, description, runs

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline import components
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from tests.processes import free_port, post, run_pipeline, running
 from tests.test_search import write_table
 

@@ -14,7 +14,7 @@ from mlflow.entities import Run
 
 from pipeline import comparison
 from pipeline.callbacks import SearchEnd, Status
-from pipeline.config import ConfigError, Resume
+from pipeline.configuration.config import ConfigError, Resume
 from pipeline.history import FILE_NAME, History, read
 from pipeline.storage import find_ended
 from pipeline.sweeps import FILE_NAME as SWEEP

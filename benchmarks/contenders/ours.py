@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.work import BATCH_SIZE, SEED, Work
-from pipeline.composition import compose_config
+from pipeline.configuration.composition import compose_config
 from pipeline.search import run_search
 
 _CONF = Path(__file__).parents[1] / "conf"

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from pipeline.composition import compose_config, conf_dir, register_schema
-from pipeline.config import ConfigError, Direction, Resume, unknown
+from pipeline.configuration.composition import compose_config, conf_dir, register_schema
+from pipeline.configuration.config import ConfigError, Direction, Resume, unknown
 
 CHOICES = [
     (path.parent.name, path.stem)
