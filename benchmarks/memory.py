@@ -42,8 +42,8 @@ def ours(trials: int, folder: Path) -> list[float]:
 
 def _watch_journal(megabytes: list[float]) -> None:
     """Note the size whenever the journal has been told of a trial's end."""
-    from pipeline.callbacks import TrialEnd
-    from pipeline.history import Journal
+    from pipeline.journal.callbacks import TrialEnd
+    from pipeline.journal.history import Journal
 
     tell = Journal.on_trial_end
 

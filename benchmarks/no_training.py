@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.measuring import resident_megabytes
 from pipeline import strategies
 from pipeline.best_epoch import EpochListener
-from pipeline.callbacks import SearchBegin, SearchCallback, TrialEnd
 from pipeline.datasets import Dataset, wine
-from pipeline.history import Journal
+from pipeline.journal.callbacks import SearchBegin, SearchCallback, TrialEnd
+from pipeline.journal.history import Journal
 from pipeline.results import TrainingResult
 from pipeline.trainer import Execution, Trainer
 from pipeline.trial_files import TrialFiles

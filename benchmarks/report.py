@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.measuring import hardware, show
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     Record,
     SearchBegin,
@@ -25,8 +25,8 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.encoding import encode
-from pipeline.history import FILE_NAME
+from pipeline.journal.encoding import encode
+from pipeline.journal.history import FILE_NAME
 from pipeline.report import write_report
 
 _SPACE = (

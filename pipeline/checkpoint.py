@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.arrays import read_arrays, write_arrays
 from pipeline.callback_state import CallbackState
+from pipeline.journal.arrays import read_arrays, write_arrays
 from pipeline.plain_values import Decoder, Encoder
 from pipeline.results import Logs
 from pipeline.weights import Weights

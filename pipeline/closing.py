@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.files import REPORT_FILE
-from pipeline.history import Attempt, History
+from pipeline.journal.files import REPORT_FILE
+from pipeline.journal.history import Attempt, History
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
 

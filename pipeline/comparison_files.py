@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.comparison_text import conclusions, title
-from pipeline.files import replacing
+from pipeline.journal.files import replacing
 from pipeline.standings import Row
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.callbacks import Status
 from pipeline.comparison_text import common, markdown
+from pipeline.journal.callbacks import Status
 from pipeline.standings import Row
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.callbacks import Status, TrialEnd
 from pipeline.configuration.config import Config, Resume
-from pipeline.history import Attempt, History
+from pipeline.journal.callbacks import Status, TrialEnd
+from pipeline.journal.history import Attempt, History
 from pipeline.strategies import RestoredTrial
 from pipeline.tuner import Earlier
 from pipeline.wording import count

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras_tuner
 
-from pipeline.files import DamagedFileError, StorageError, is_storage_failure
+from pipeline.journal.files import DamagedFileError, StorageError, is_storage_failure
 
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
 _IN_GRAPH = "Graph execution error:"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock
 
-from pipeline.files import StorageError, replacing, sync_folder
+from pipeline.journal.files import StorageError, replacing, sync_folder
 
 _ENTRY = "entry.json"
 _BLOCK = 1 << 24  # bytes read at once to check a file

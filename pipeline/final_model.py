@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 from pipeline import evaluation
-from pipeline.attempts import Attempt
-from pipeline.callbacks import EvaluationEnd, SearchBegin
 from pipeline.configuration.config import Config
 from pipeline.continuation import what_next
 from pipeline.failures import is_trials_own, sentence
 from pipeline.final_callbacks import FinalCallbackError
-from pipeline.history import read
+from pipeline.journal.attempts import Attempt
+from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
+from pipeline.journal.history import read
 from pipeline.own_fit import has_own_fit
 from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed

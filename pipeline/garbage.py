@@ -4,7 +4,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from pipeline.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
+from pipeline.journal.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
 
 _MANY = 50_000  # objects; a trained model that `traces` keeps has some 6,000, and 5 MB
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.callbacks import SearchBegin
 from pipeline.configuration.config import Config
 from pipeline.datasets import Dataset
+from pipeline.journal.callbacks import SearchBegin
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
 # More trials or iterations extend the same search.

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.files import replacing
+from pipeline.journal.files import replacing
 
 _JOBS = "jobs"
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.attempts import Attempt
-from pipeline.callbacks import Status
-from pipeline.files import write_all
-from pipeline.history import History, JournalError, fold, follow
+from pipeline.journal.attempts import Attempt
+from pipeline.journal.callbacks import Status
+from pipeline.journal.files import write_all
+from pipeline.journal.history import History, JournalError, fold, follow
 from pipeline.standings import running_seconds
 
 

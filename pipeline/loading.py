@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.configuration.config import ConfigError
-from pipeline.history import FILE_NAME as JOURNAL
-from pipeline.history import History, read
+from pipeline.journal.history import FILE_NAME as JOURNAL
+from pipeline.journal.history import History, read
+from pipeline.journal.run_pages import read_pages
+from pipeline.journal.search_tables import epoch_rows, trials_csv
 from pipeline.quiet import quieten, without_startup_noise
-from pipeline.run_pages import read_pages
-from pipeline.search_tables import epoch_rows, trials_csv
 
 if TYPE_CHECKING:  # a second or two each
     import pandas as pd

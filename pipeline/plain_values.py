@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arrays import is_foreign
+from pipeline.journal.arrays import is_foreign
 
 _ATOMS = (type(None), bool, int, float, str)
 _PATH = type(Path())

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     Record,
     SearchBegin,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
-from pipeline.callbacks import EpochEnd, SearchEnd, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import EpochEnd, SearchEnd, Status, TrialBegin, TrialEnd
 from pipeline.progress_state import Running, State
 from pipeline.wording import assignments, count, duration, number
 

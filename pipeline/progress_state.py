@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median_low
 from typing import Any
 
-from pipeline.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
 
 _REMEMBERED = 200  # values of a curve, and trials
 _MOST_FAILURES = 3

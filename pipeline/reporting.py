@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.callbacks import EpochEnd, SearchCallback, SearchEnd, TrialEnd
+from pipeline.journal.callbacks import EpochEnd, SearchCallback, SearchEnd, TrialEnd
 
 
 class Reporting(SearchCallback):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arrays import read_arrays, write_arrays
+from pipeline.journal.arrays import read_arrays, write_arrays
 from pipeline.weights import FrozenWeights, Weights
 
 Logs = Mapping[int, Mapping[str, float]]

@@ -11,16 +11,16 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from pipeline import components, continuation
-from pipeline.callbacks import SearchBegin, SearchCallback
 from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.datasets import Dataset
-from pipeline.files import DamagedFileError, is_storage_failure
 from pipeline.final_model import evaluate_best
 from pipeline.garbage import GarbageCollection, looked_at_later
-from pipeline.history import History, Journal, follow, read
 from pipeline.identity import describe
 from pipeline.interruption import Interruption
+from pipeline.journal.callbacks import SearchBegin, SearchCallback
+from pipeline.journal.files import DamagedFileError, is_storage_failure
+from pipeline.journal.history import History, Journal, follow, read
 from pipeline.notices import Notices
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting

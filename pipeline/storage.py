@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from pipeline.arrays import check_arrays
-from pipeline.callbacks import SearchBegin, Status
 from pipeline.configuration.config import ConfigError, Resume
-from pipeline.files import DamagedFileError, replacing
-from pipeline.history import FILE_NAME, History, JournalError, fold, follow, read
+from pipeline.journal.arrays import check_arrays
+from pipeline.journal.callbacks import SearchBegin, Status
+from pipeline.journal.files import DamagedFileError, replacing
+from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
 from pipeline.sweeps import decisive
 from pipeline.trial_files import FOLDER
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.callbacks import SearchBegin
 from pipeline.configuration.config import ConfigError
-from pipeline.history import FILE_NAME as JOURNAL
-from pipeline.history import read
 from pipeline.jobs import Job, read_jobs
+from pipeline.journal.callbacks import SearchBegin
+from pipeline.journal.history import FILE_NAME as JOURNAL
+from pipeline.journal.history import read
 from pipeline.loading import is_run_id
 from pipeline.quiet import quieten
 from pipeline.standings import Row, Standing, Standings, gather, rank

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
-from pipeline.callbacks import TrialBegin
+from pipeline.journal.callbacks import TrialBegin
 
 _OWN_VALUES = "tuner/"
 

@@ -12,7 +12,8 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.callbacks import (
+from pipeline.failures import SearchError, can_be_continued, is_trials_own, sentence
+from pipeline.journal.callbacks import (
     EpochEnd,
     SearchBegin,
     SearchCallback,
@@ -21,7 +22,6 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.failures import SearchError, can_be_continued, is_trials_own, sentence
 from pipeline.results import TrainingResult, best_result, mean_metrics
 from pipeline.seeds import derive_seed
 from pipeline.trainer import Execution, Trainer

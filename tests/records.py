@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
@@ -13,7 +13,7 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.history import Journal
+from pipeline.journal.history import Journal
 
 
 def search_begin(**changes) -> SearchBegin:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mlflow import MlflowClient
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,

@@ -13,11 +13,11 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from pipeline.arrays import write_arrays
 from pipeline.callback_state import callback_state, restore_callback
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets import wine
-from pipeline.files import DamagedFileError
+from pipeline.journal.arrays import write_arrays
+from pipeline.journal.files import DamagedFileError
 from pipeline.notices import Notices
 from pipeline.trainer import Execution, Trainer
 

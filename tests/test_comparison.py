@@ -13,8 +13,12 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from pipeline import history
-from pipeline.callbacks import (
+from pipeline.comparison import compare
+from pipeline.comparison_files import draw, write_files
+from pipeline.comparison_text import conclusions, markdown, table, title
+from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
+from pipeline.journal import history
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     SearchBegin,
@@ -23,10 +27,6 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.comparison import compare
-from pipeline.comparison_files import draw, write_files
-from pipeline.comparison_text import conclusions, markdown, table, title
-from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
 from pipeline.report.__main__ import main
 from pipeline.standings import best_so_far, gather, rank, running_seconds
 from tests.processes import ROOT

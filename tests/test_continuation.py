@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.callbacks import Status
 from pipeline.continuation import earlier, lost_attempts, position, restored_trials
-from pipeline.history import fold
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import fold
 from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 FAILED = {"status": Status.FAILED, "final": False}

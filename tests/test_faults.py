@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import Status, TrialBegin, TrialEnd
-from pipeline.history import FILE_NAME, follow, read
+from pipeline.journal.callbacks import Status, TrialBegin, TrialEnd
+from pipeline.journal.history import FILE_NAME, follow, read
 from tests.fault_points import AREAS, Point
 from tests.fault_process import counts_of, output_of, run
 from tests.stories import artifacts

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.feature_files import ArraySpec, FeatureFiles
-from pipeline.files import StorageError
+from pipeline.journal.files import StorageError
 
 ROWS = 6
 SPECS = [ArraySpec((ROWS, 3), np.dtype(np.float32)), ArraySpec((ROWS,), np.dtype(np.int64))]

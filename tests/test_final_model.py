@@ -9,11 +9,11 @@ import pytest
 
 from pipeline import components, throughput
 from pipeline.batches import Examples
-from pipeline.callbacks import TrialBegin
 from pipeline.configuration.composition import compose_config
 from pipeline.datasets import Dataset, wine
 from pipeline.final_callbacks import FinalCallbackError, TrainedRates
-from pipeline.history import fold, read
+from pipeline.journal.callbacks import TrialBegin
+from pipeline.journal.history import fold, read
 from pipeline.notices import Notices
 from pipeline.search import SearchError, run_search
 from pipeline.trained_rates import trained_rates

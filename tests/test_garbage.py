@@ -5,8 +5,8 @@ import weakref
 
 import pytest
 
-from pipeline.callbacks import SearchEnd, Status
 from pipeline.garbage import GarbageCollection
+from pipeline.journal.callbacks import SearchEnd, Status
 from tests.records import search_begin, trial_end
 
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from pipeline.callbacks import Status
-from pipeline.history import read
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import read
 from pipeline.json_summary import summarise
 from tests.commands import alone, start
 from tests.records import write

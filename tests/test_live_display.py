@@ -9,7 +9,7 @@ SEARCH = """
 import time
 from dataclasses import replace
 from rich.console import Console
-from pipeline.callbacks import Status
+from pipeline.journal.callbacks import Status
 from pipeline.interruption import Interruption
 from pipeline.progress import Progress
 from tests.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end

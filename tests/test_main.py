@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.configuration.composition import compose_config, conf_dir
-from pipeline.history import FILE_NAME, History, follow, read
+from pipeline.journal.history import FILE_NAME, History, follow, read
 from pipeline.report.__main__ import main as report
 from tests.commands import alone, finish, start
 from tests.processes import ROOT

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 import pipeline
 from pipeline import load_search, run_search
 from pipeline.configuration.config import ConfigError
-from pipeline.history import read
+from pipeline.journal.history import read
 from pipeline.report.__main__ import main
 from pipeline.tracking.retrieval import trial_runs
 from tests import records

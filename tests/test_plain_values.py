@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pipeline.arrays import read_arrays, write_arrays
+from pipeline.journal.arrays import read_arrays, write_arrays
 from pipeline.plain_values import Decoder, Encoder, is_plain
 
 

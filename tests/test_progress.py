@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import (
+    EpochEnd,
+    SearchBegin,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
 from pipeline.leaderboard import LeaderboardRow, leaderboard
 from pipeline.progress import Progress
 

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.configuration.composition import compose_config
-from pipeline.history import Journal
+from pipeline.journal.history import Journal
 from pipeline.report.live import follow
 from pipeline.reporting import Reporting
 from pipeline.search import run_search

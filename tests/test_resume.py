@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import Status
-from pipeline.history import FILE_NAME, History, read
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import FILE_NAME, History, read
 from tests.commands import Command, alone, finish, start
 
 WINE = "dataset=wine training.epochs=3"

@@ -13,9 +13,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline import comparison
-from pipeline.callbacks import SearchEnd, Status
 from pipeline.configuration.config import ConfigError, Resume
-from pipeline.history import FILE_NAME, History, read
+from pipeline.journal.callbacks import SearchEnd, Status
+from pipeline.journal.history import FILE_NAME, History, read
 from pipeline.storage import find_ended
 from pipeline.sweeps import FILE_NAME as SWEEP
 from pipeline.sweeps import fingerprint, hold

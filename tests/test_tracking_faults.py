@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import SearchEnd, Status, TrialBegin
-from pipeline.history import FILE_NAME, follow, read
+from pipeline.journal.callbacks import SearchEnd, Status, TrialBegin
+from pipeline.journal.history import FILE_NAME, follow, read
 from pipeline.tracking.__main__ import DELIVERED, UNREACHABLE, main
 from pipeline.tracking.delivery import Position
 from tests.commands import Ended, finish, start

@@ -7,8 +7,8 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import SearchCallback, Status
-from pipeline.history import Journal
+from pipeline.journal.callbacks import SearchCallback, Status
+from pipeline.journal.history import Journal
 from pipeline.tracking import Tracking
 from tests import records
 from tests.stories import EXPERIMENT, Story, points, runs

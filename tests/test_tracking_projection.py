@@ -8,7 +8,14 @@ from unittest.mock import Mock
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import EpochEnd, SearchBegin, SearchEnd, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import (
+    EpochEnd,
+    SearchBegin,
+    SearchEnd,
+    Status,
+    TrialBegin,
+    TrialEnd,
+)
 from pipeline.tracking.delivery import Courier, Position
 from pipeline.tracking.store import connect
 from tests.stories import Flaky, Story, artifacts, deliver, description, picture, points, runs

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import Status
+from pipeline.journal.callbacks import Status
 from tests.stories import Story, courier, deliver, description, picture, points, runs
 from tests.test_tracking_registry import NAME, evaluated, model_file
 

@@ -4,8 +4,8 @@ import shutil
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import Status
-from pipeline.history import read
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import read
 from pipeline.tracking import projection, store
 from pipeline.tracking.retrieval import best_model_of_run, history_of_run, trial_runs
 from tests.stories import Story, courier, deliver, runs

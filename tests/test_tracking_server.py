@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.history import read
+from pipeline.journal.history import read
 from pipeline.tracking.__main__ import main
 from pipeline.tracking.retrieval import best_model_of_run, history_of_run, trial_pages
 from tests.stories import EXPERIMENT, Story, deliver, picture, runs

@@ -6,7 +6,8 @@ import keras
 import keras_tuner
 import pytest
 
-from pipeline.callbacks import (
+from pipeline.datasets import wine
+from pipeline.journal.callbacks import (
     EpochEnd,
     SearchBegin,
     SearchCallback,
@@ -15,8 +16,7 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.datasets import wine
-from pipeline.files import StorageError
+from pipeline.journal.files import StorageError
 from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.trainer import Trainer
 from pipeline.trial_files import TrialFiles

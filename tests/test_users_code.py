@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from PIL import Image
 
 from pipeline.datasets import wine
-from pipeline.history import read
+from pipeline.journal.history import read
 from tests.commands import alone
 
 TINY = "--config-dir conf model=mine dataset=wine training.epochs=2 strategy.max_trials=2"

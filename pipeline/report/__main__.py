@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.files import REPORT_FILE, StorageError, replacing
+from pipeline.journal.files import REPORT_FILE, StorageError, replacing
 from pipeline.loading import load_search
 from pipeline.report.comparison import FILE_NAME as COMPARISON
 from pipeline.report.comparison import render_comparison

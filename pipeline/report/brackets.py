@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from pipeline.history import Attempt, History
+from pipeline.journal.history import Attempt, History
 from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
 from pipeline.report.trials import score_of, scored, trials_of
 from pipeline.wording import count

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.callbacks import Status
-from pipeline.history import History
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import History
 from pipeline.report.space import Hyperparameter, shown, space_of
 from pipeline.report.trials import distinct, failures_of, scored, trials_of
 from pipeline.wording import count

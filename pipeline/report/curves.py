@@ -6,7 +6,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
-from pipeline.history import Attempt, History
+from pipeline.journal.history import Attempt, History
 from pipeline.report.layout import COLORS, MUTED, Picture, figure, rounded, show_readable
 from pipeline.report.trials import scored, trials_of
 

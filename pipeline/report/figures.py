@@ -8,7 +8,7 @@ import optuna
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pipeline.history import Attempt, History
+from pipeline.journal.history import Attempt, History
 from pipeline.report import study as studies
 from pipeline.report.brackets import brackets_picture
 from pipeline.report.curves import curves_picture

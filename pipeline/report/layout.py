@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from pipeline.callbacks import SearchBegin
+from pipeline.journal.callbacks import SearchBegin
 from pipeline.wording import count
 
 ACCENT = "#e07b00"

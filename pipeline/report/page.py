@@ -6,14 +6,14 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.files import REPORT_FILE, replacing
-from pipeline.history import History, read
+from pipeline.journal.files import REPORT_FILE, replacing
+from pipeline.journal.history import History, read
+from pipeline.journal.run_pages import read_pages
 from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
 from pipeline.report.rendering import embedded, fill
 from pipeline.report.trials import failures_of
-from pipeline.run_pages import read_pages
 from pipeline.wording import count
 
 

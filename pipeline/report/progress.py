@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from pipeline.history import Attempt, History
+from pipeline.journal.history import Attempt, History
 from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
 from pipeline.report.trials import end_time, epochs_of, score_of, scored
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.history import History
+from pipeline.journal.history import History
 from pipeline.wording import number
 
 _RANGES = ("Int", "Float")

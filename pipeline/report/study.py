@@ -13,8 +13,8 @@ from optuna.distributions import (
 from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
 from optuna.trial import FrozenTrial
 
-from pipeline.callbacks import SearchBegin
-from pipeline.history import Attempt, History
+from pipeline.journal.callbacks import SearchBegin
+from pipeline.journal.history import Attempt, History
 from pipeline.report.space import Hyperparameter, space_of
 from pipeline.report.trials import score_of, scored, trials_of
 

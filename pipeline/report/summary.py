@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipeline.callbacks import Status
-from pipeline.history import Attempt, History
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import Attempt, History
 from pipeline.report.space import space_of
 from pipeline.report.trials import epochs_of, score_of, scored, status_of, trials_of
 from pipeline.wording import count, duration, number

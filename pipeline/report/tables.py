@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.history import Attempt, History
+from pipeline.journal.history import Attempt, History
 from pipeline.report.conclusions import BEST
 from pipeline.report.space import Hyperparameter, shown, space_of
 from pipeline.report.trials import distinct, epochs_of, score_of, scored, scoreless, status_of

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from pipeline.callbacks import Status
-from pipeline.history import History
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import History
 from pipeline.report.layout import ACCENT, MUTED, POINT, Picture, figure
 from pipeline.report.trials import RUNNING, end_time, status_of
 from pipeline.wording import duration

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.callbacks import Status
-from pipeline.history import Attempt, History
+from pipeline.journal.callbacks import Status
+from pipeline.journal.history import Attempt, History
 
 RUNNING = "RUNNING"
 

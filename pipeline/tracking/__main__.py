@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
-from pipeline.history import FILE_NAME as JOURNAL
+from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.tracking.addresses import describe_error, redact, resolve
 from pipeline.tracking.checks import check_uri
 from pipeline.tracking.delivery import FILE_NAME, Courier, Position

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.history import History
+from pipeline.journal.history import History
 from pipeline.tracking.addresses import resolve, run_page
 from pipeline.tracking.retrieval import downloaded, find_run, read_journal
 from pipeline.tracking.store import Store, TrackingError

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 
-from pipeline.attempts import same_logs, same_number
-from pipeline.callbacks import EpochEnd
+from pipeline.journal.attempts import same_logs, same_number
+from pipeline.journal.callbacks import EpochEnd
 
 
 class Curves:

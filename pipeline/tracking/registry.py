@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from pipeline.callbacks import EvaluationEnd, SearchBegin
+from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.tracking.runs import milliseconds
 
 ALIAS = "best"

@@ -12,8 +12,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from pipeline.history import FILE_NAME as JOURNAL
-from pipeline.history import History, read
+from pipeline.journal.history import FILE_NAME as JOURNAL
+from pipeline.journal.history import History, read
 from pipeline.tracking import registry
 from pipeline.tracking.addresses import describe_error, redact, resolve, run_page, sqlite_path
 from pipeline.tracking.checks import check_uri
@@ -33,7 +33,7 @@ def history_of_run(run_id: str, uri: str | None = None) -> History:
         uri: The tracking store; by default `MLFLOW_TRACKING_URI`, else `sqlite:///mlflow.db`.
 
     Returns:
-        The search, equal to what `pipeline.history.read` makes of its folder.
+        The search, equal to what `pipeline.journal.history.read` makes of its folder.
 
     Raises:
         ValueError: The address can never work, or the run is no search's; one sentence says why.

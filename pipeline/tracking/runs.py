@@ -8,7 +8,7 @@ from typing import Any
 
 from mlflow.entities import Metric
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
@@ -18,8 +18,8 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.history import History, fold
-from pipeline.search_tables import EPOCHS_FILE, TRIALS_FILE
+from pipeline.journal.history import History, fold
+from pipeline.journal.search_tables import EPOCHS_FILE, TRIALS_FILE
 from pipeline.tracking.curves import Curves
 
 Key = tuple[str, int] | None

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.callbacks import EvaluationEnd, Status
-from pipeline.history import Attempt, History
+from pipeline.journal.callbacks import EvaluationEnd, Status
+from pipeline.journal.history import Attempt, History
 
 _TOP = 5
 _SPACE = "\u00a0\u00a0"

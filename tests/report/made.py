@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
@@ -12,7 +12,7 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.history import History, fold
+from pipeline.journal.history import History, fold
 from tests import records
 
 _RANGE = {"step": None, "sampling": "linear", "conditions": []}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.callbacks import EvaluationEnd, Record, SearchEnd
 from pipeline.jobs import Job
+from pipeline.journal.callbacks import EvaluationEnd, Record, SearchEnd
 from pipeline.standings import Standings
 from pipeline.sweep_loading import of_jobs
 from tests import records

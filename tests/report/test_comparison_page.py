@@ -6,8 +6,8 @@ import re
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.callbacks import Status
 from pipeline.jobs import note_job
+from pipeline.journal.callbacks import Status
 from pipeline.report.__main__ import main
 from pipeline.report.comparison import render_comparison
 from pipeline.report.comparison.conclusions import conclusions, no_conclusion, sentences

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.callbacks import Status
+from pipeline.journal.callbacks import Status
 from pipeline.report.conclusions import (
     conclusions,
     edges,

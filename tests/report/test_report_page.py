@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline.callbacks import EvaluationEnd, Status
+from pipeline.journal.callbacks import EvaluationEnd, Status
 from pipeline.report import figures, render, write_report
 from pipeline.report.__main__ import main
 from pipeline.report.figures import pictures

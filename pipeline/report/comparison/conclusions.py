@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from pipeline.callbacks import Status
+from pipeline.journal.callbacks import Status
 from pipeline.report.comparison.groups import (
     COMPLETED,
     FAILED,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.callbacks import Status
+from pipeline.journal.callbacks import Status
 from pipeline.standings import Row, Standing
 
 COMPLETED, FAILED, NOT_ENDED = "completed", "failed", "not ended"

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.comparison_text import title
-from pipeline.files import REPORT_FILE, replacing
+from pipeline.journal.files import REPORT_FILE, replacing
 from pipeline.report.comparison import tables
 from pipeline.report.comparison.conclusions import (
     conclusions,

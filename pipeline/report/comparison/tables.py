@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.history import Attempt
+from pipeline.journal.history import Attempt
 from pipeline.report.comparison.groups import Group, status_of
 from pipeline.report.tables import EMPTY, Cell, TableRow, optional, searched, told, value_of
 from pipeline.report.trials import score_of, scored, scoreless

@@ -7,8 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pipeline.arrays import check_arrays, read_arrays, write_arrays
-from pipeline.files import DamagedFileError, StorageError
+from pipeline.journal.arrays import check_arrays, read_arrays, write_arrays
+from pipeline.journal.files import DamagedFileError, StorageError
 
 ARRAYS = [
     np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from pipeline.search_tables import write_tables
+from pipeline.journal.search_tables import write_tables
 from tests.stories import Story
 
 

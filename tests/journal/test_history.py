@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from pipeline.callbacks import EvaluationEnd, SearchEnd, Status
-from pipeline.files import StorageError
-from pipeline.history import (
+from pipeline.journal.callbacks import EvaluationEnd, SearchEnd, Status
+from pipeline.journal.files import StorageError
+from pipeline.journal.history import (
     FILE_NAME,
     Journal,
     JournalError,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from pipeline.files import replacing
+from pipeline.journal.files import replacing
 
 FILE_NAME = "runs.csv"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.callbacks import EpochEnd, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import EpochEnd, Status, TrialBegin, TrialEnd
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from pipeline.files import DamagedFileError, StorageError, replacing
+from pipeline.journal.files import DamagedFileError, StorageError, replacing
 
 _HEAD = "head"
 _TYPES = "types"  # of the arrays that NumPy would give back as nameless bytes, by position

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.files import replacing
+from pipeline.journal.files import replacing
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

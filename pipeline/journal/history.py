@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.attempts import Attempt, Told
-from pipeline.callbacks import (
+from pipeline.journal.attempts import Attempt, Told
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
@@ -17,8 +17,8 @@ from pipeline.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.encoding import decode, encode
-from pipeline.files import StorageError, sync_folder, write_all
+from pipeline.journal.encoding import decode, encode
+from pipeline.journal.files import StorageError, sync_folder, write_all
 
 __all__ = [
     "FILE_NAME",

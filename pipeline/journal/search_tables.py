@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.callbacks import Status
-from pipeline.files import replacing
-from pipeline.history import Attempt, History, read
+from pipeline.journal.callbacks import Status
+from pipeline.journal.files import replacing
+from pipeline.journal.history import Attempt, History, read
 
 TRIALS_FILE = "trials.csv"
 EPOCHS_FILE = "epochs.csv"

@@ -1,4 +1,4 @@
-from pipeline.run_pages import TrialRun, append_run, read_pages, write_runs
+from pipeline.journal.run_pages import TrialRun, append_run, read_pages, write_runs
 
 
 def test_the_newest_attempt_of_each_trial_counts(tmp_path):

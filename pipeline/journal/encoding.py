@@ -5,7 +5,7 @@ import json
 import math
 from typing import Any
 
-from pipeline.callbacks import (
+from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
     Record,
