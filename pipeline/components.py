@@ -17,7 +17,7 @@ from hydra.utils import instantiate
 
 from pipeline import spaces
 from pipeline.configuration.config import Config, ConfigError, unknown
-from pipeline.datasets import Dataset
+from pipeline.datasets.dataset import Dataset
 from pipeline.feature_files import FeatureFiles
 from pipeline.features import Features
 from pipeline.seeds import derive_seed

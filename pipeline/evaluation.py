@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets import Dataset, Inputs, Split
+from pipeline.datasets.dataset import Dataset, Inputs, Split
 from pipeline.failures import sentence
 from pipeline.model_files import (
     WITHOUT,

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.batches import Examples
+from pipeline.datasets.batches import Examples
+from pipeline.datasets.splits import Split, first_rows
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError
 from pipeline.frozen_watch import has_changed
 from pipeline.model_graph import calls
 from pipeline.rounding import are_close
-from pipeline.splits import Split, first_rows
 
 _ROWS = 8
 

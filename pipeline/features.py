@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.batches import Examples
-from pipeline.datasets import Dataset
+from pipeline.datasets.batches import Examples
+from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.splits import Split
 from pipeline.feature_files import ArraySpec, FeatureFiles
 from pipeline.frozen import FrozenPart, NotReusableError
 from pipeline.rounding import are_close
-from pipeline.splits import Split
 
 _BATCH_SIZE = 32
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from pipeline.batches import EpochByEpoch, Examples
+from pipeline.datasets.batches import EpochByEpoch, Examples
 from pipeline.frozen import FrozenPart
 from pipeline.frozen_watch import watches
 from pipeline.throughput import Throughput, makes_its_steps

@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 
 from pipeline import backbones
-from pipeline.datasets import Dataset
+from pipeline.datasets.dataset import Dataset
 
 _GRID = 4
 """Most rows and columns of features that a CNN's dense layer sees."""

@@ -14,7 +14,7 @@ from typing import Any
 import keras_tuner
 
 from pipeline.configuration.config import Config
-from pipeline.datasets import Dataset
+from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.datasets.splits import Split
 from pipeline.overrides import overrides
 from pipeline.plain_logs import plain_logs
-from pipeline.splits import Split
 
 _KEY = "predictions, which are no metric"
 # What Keras 3.15 runs for a batch between `evaluate` or `predict` and the metrics. A loss of the

@@ -12,10 +12,10 @@ import keras
 import keras_tuner
 
 from pipeline.best_epoch import EpochListener
+from pipeline.datasets.splits import Split
 from pipeline.notices import Notices
 from pipeline.own_epochs import OwnEpochs
 from pipeline.plain_logs import plain_logs
-from pipeline.splits import Split
 
 _MAY_SET = {"batch_size", "epochs", "verbose"}
 _UNSEEN = (

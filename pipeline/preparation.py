@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import keras
 
-from pipeline.batches import Examples
+from pipeline.datasets.batches import Examples
+from pipeline.datasets.splits import Split
 from pipeline.feature_check import check_first_batch
 from pipeline.features import Features
 from pipeline.fitting import Fitting
 from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
-from pipeline.splits import Split
 from pipeline.throughput import Throughput
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
-from pipeline.batches import Examples
+from pipeline.datasets.batches import Examples
 from pipeline.model_graph import fixed_batch_size, operations
 from pipeline.weights import build_optimizer
 

@@ -8,7 +8,8 @@ import keras
 import keras_tuner
 import numpy as np
 
-from pipeline.batches import Examples
+from pipeline.datasets.batches import Examples
+from pipeline.datasets.splits import Split, first_rows
 from pipeline.fitting import Fitting
 from pipeline.frozen import NotReusableError, find_frozen_part
 from pipeline.model_files import (
@@ -24,7 +25,6 @@ from pipeline.model_graph import fixed_batch_size
 from pipeline.notices import Notices
 from pipeline.plain_logs import plain_logs
 from pipeline.seeds import derive_seed
-from pipeline.splits import Split, first_rows
 from pipeline.trainer import Trainer
 
 _ROWS = 8

@@ -13,7 +13,7 @@ from rich.console import Console
 from pipeline import components, continuation
 from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.configuration.config import Config, ConfigError, Resume
-from pipeline.datasets import Dataset
+from pipeline.datasets.dataset import Dataset
 from pipeline.final_model import evaluate_best
 from pipeline.garbage import GarbageCollection, looked_at_later
 from pipeline.identity import describe

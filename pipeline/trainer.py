@@ -11,7 +11,7 @@ import keras_tuner
 
 from pipeline.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.checkpoint import Checkpoint
-from pipeline.datasets import Dataset
+from pipeline.datasets.dataset import Dataset
 from pipeline.execution import Execution
 from pipeline.features import Features
 from pipeline.final_callbacks import (

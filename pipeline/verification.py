@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.batches import EpochByEpoch, Examples
 from pipeline.best_epoch import EpochListener
+from pipeline.datasets.batches import EpochByEpoch, Examples
 from pipeline.own_fit import has_own_fit
 from pipeline.plain_logs import plain_logs
 from pipeline.results import Logs, TrainingResult

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from pipeline.preprocessing import Standardization
 
 from pipeline import feature_check
-from pipeline.batches import Examples
 from pipeline.datasets import Dataset, Split
+from pipeline.datasets.batches import Examples
 from pipeline.frozen import NotReusableError
-from pipeline.preprocessing import Standardization
 from tests import test_exact_training as exact
 
 WEIGHTS = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)

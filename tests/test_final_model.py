@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline import components, throughput
-from pipeline.batches import Examples
 from pipeline.configuration.composition import compose_config
 from pipeline.datasets import Dataset, wine
+from pipeline.datasets.batches import Examples
 from pipeline.final_callbacks import FinalCallbackError, TrainedRates
 from pipeline.journal.callbacks import TrialBegin
 from pipeline.journal.history import fold, read

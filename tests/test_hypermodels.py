@@ -9,12 +9,12 @@ import keras_tuner
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from pipeline.preprocessing import ImageScaling, Standardization
 
 from pipeline import backbones
 from pipeline.datasets import Dataset
+from pipeline.datasets.splits import Split
 from pipeline.hypermodels import CNN, MLP, Transfer
-from pipeline.preprocessing import ImageScaling, Standardization
-from pipeline.splits import Split
 from tests.processes import ROOT
 
 CONF = ROOT / "conf" / "model"

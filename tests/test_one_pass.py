@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.datasets.splits import Split
 from pipeline.one_pass import evaluate_and_predict, forget_batches
-from pipeline.splits import Split
 from tests.processes import ROOT
 
 ROWS = 19  # with 6 a batch, the last batch has one row

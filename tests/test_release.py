@@ -10,8 +10,8 @@ import pytest
 from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph
 
-from pipeline.batches import Examples
 from pipeline.datasets import wine
+from pipeline.datasets.batches import Examples
 from pipeline.release import build_state, gradients_released
 from pipeline.trainer import Execution, Trainer
 

@@ -8,9 +8,9 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline.batches import Examples
 from pipeline.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.datasets import Dataset, wine
+from pipeline.datasets.batches import Examples
 from pipeline.results import TrainingResult
 from pipeline.trainer import Execution, Trainer
 

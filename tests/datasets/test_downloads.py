@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras.src.backend import config as keras_backend
 
-from pipeline.downloads import CLASSES, download
+from pipeline.datasets.downloads import CLASSES, download
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.tables import features, read_table, targets
+from pipeline.datasets.tables import features, read_table, targets
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.splits import Array
+from pipeline.datasets.splits import Array
 
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 _NAMED_FILES = 10

@@ -7,11 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.downloads import CLASSES, download
-from pipeline.images import read_images
-from pipeline.preprocessing import ImageScaling, Preprocessing, Standardization, TableEncoding
-from pipeline.splits import Array, Inputs, Partition, Split, content_digest, join, schema
-from pipeline.tables import features, read_table, targets
+from pipeline.datasets.downloads import CLASSES, download
+from pipeline.datasets.images import read_images
+from pipeline.datasets.preprocessing import (
+    ImageScaling,
+    Preprocessing,
+    Standardization,
+    TableEncoding,
+)
+from pipeline.datasets.splits import Array, Inputs, Partition, Split, content_digest, join, schema
+from pipeline.datasets.tables import features, read_table, targets
 
 __all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
 
@@ -180,7 +185,7 @@ def images(
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: See `pipeline.images.read_images`.
+        ValueError: See `pipeline.datasets.images.read_images`.
     """
     partition = _partition(validation_size, test_size, seed)
     folder = Path(str(path)).expanduser().resolve()
@@ -211,7 +216,7 @@ def csv(
     """Load a table of numbers and categories, some of which may be missing.
 
     Its `x` has one `(n,)` array a column: float32 with NaN where missing, or strings with "" where
-    missing. `pipeline.tables` states how they and the task are told from the table's text.
+    missing. `pipeline.datasets.tables` states how they and the task are told from the table's text.
 
     Args:
         path: The file, absolute or relative to the working directory; UTF-8, with a header.
@@ -226,7 +231,7 @@ def csv(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: See `pipeline.tables`.
+        ValueError: See `pipeline.datasets.tables`.
     """
     partition = _partition(validation_size, test_size, seed)
     file = Path(str(path)).expanduser().resolve()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import read_images
+from pipeline.datasets.images import read_images
 
 
 def write(path, value, *, size=(6, 4), mode="RGB"):

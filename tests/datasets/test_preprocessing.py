@@ -4,7 +4,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-
 from pipeline.preprocessing import ImageScaling, Standardization, TableEncoding
 
 

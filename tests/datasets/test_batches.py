@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.batches import Examples
 from pipeline.datasets import Split
+from pipeline.datasets.batches import Examples
 
 COUNT = 10
 SPLIT = Split(np.arange(COUNT, dtype=np.float64).reshape(-1, 1), np.arange(COUNT))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.splits import Array
+from pipeline.datasets.splits import Array
 
 if TYPE_CHECKING:
     import pandas as pd

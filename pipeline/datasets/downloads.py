@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.splits import Array, Split
+from pipeline.datasets.splits import Array, Split
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "mnist": tuple("0123456789"),

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.datasets.splits import Split
 from pipeline.seeds import derive_seed
-from pipeline.splits import Split
 
 
 class Examples:

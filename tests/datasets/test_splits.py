@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.splits import Partition, Split, content_digest, join, schema, take
+from pipeline.datasets.splits import Partition, Split, content_digest, join, schema, take
 
 SIZES = {"validation_size": 0.2, "test_size": 0.1}
 
