@@ -15,11 +15,11 @@ import keras_tuner
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from pipeline import spaces
 from pipeline.configuration.config import Config, ConfigError, unknown
 from pipeline.datasets.dataset import Dataset
 from pipeline.feature_files import FeatureFiles
 from pipeline.features import Features
+from pipeline.hypermodels import spaces
 from pipeline.seeds import derive_seed
 from pipeline.trainer import Trainer
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline import backbones
+from pipeline.hypermodels import backbones
 
 APPLICATIONS = sorted(name for name in dir(keras.applications) if name[0].isupper())
 SIZE = (32, 32)
@@ -62,7 +62,7 @@ def test_preprocessing_of_a_file_must_be_given(backbone):
 def test_random_weights_are_the_same_in_every_process(mobilenet):
     program = """
 import random, keras
-from pipeline import backbones
+from pipeline.hypermodels import backbones
 random.seed(99)
 keras.utils.set_random_seed(99)
 keras.layers.Conv2D(2, 3)

@@ -5,7 +5,7 @@ import keras_tuner
 import pytest
 from keras_tuner.engine import hyperparameters as kinds
 
-from pipeline.spaces import discover, override
+from pipeline.hypermodels.spaces import discover, override
 
 
 def tiny_model():

@@ -11,10 +11,9 @@ import pytest
 from omegaconf import OmegaConf
 from pipeline.preprocessing import ImageScaling, Standardization
 
-from pipeline import backbones
 from pipeline.datasets import Dataset
 from pipeline.datasets.splits import Split
-from pipeline.hypermodels import CNN, MLP, Transfer
+from pipeline.hypermodels import CNN, MLP, Transfer, backbones
 from tests.processes import ROOT
 
 CONF = ROOT / "conf" / "model"

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import keras_tuner
 
-from pipeline import backbones
 from pipeline.datasets.dataset import Dataset
+from pipeline.hypermodels import backbones
 
 _GRID = 4
 """Most rows and columns of features that a CNN's dense layer sees."""
