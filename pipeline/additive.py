@@ -11,9 +11,9 @@ from typing import Any
 
 import keras
 
-from pipeline.constant_layers import is_constant_at_inference
-from pipeline.mixing import mixes_examples
-from pipeline.model_graph import fixed_batch_size, operations
+from pipeline.frozen.constant_layers import is_constant_at_inference
+from pipeline.frozen.mixing import mixes_examples
+from pipeline.frozen.model_graph import fixed_batch_size, operations
 from pipeline.sameness import is_keras_own, overridden
 
 _FUNCTIONS = frozenset(

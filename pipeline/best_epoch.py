@@ -10,7 +10,7 @@ import keras_tuner
 from pipeline.callback_files import go_on_writing, leave_to_checkpoint
 from pipeline.callback_state import callback_state, restore_callback
 from pipeline.checkpoint import Checkpoint, TrainingState
-from pipeline.frozen import FrozenPart
+from pipeline.frozen.part import FrozenPart
 from pipeline.plain_logs import plain_logs
 from pipeline.results import TrainingResult
 from pipeline.weights import Weights

@@ -17,8 +17,8 @@ from hydra.utils import instantiate
 
 from pipeline.configuration.config import Config, ConfigError, unknown
 from pipeline.datasets.dataset import Dataset
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
 from pipeline.seeds import derive_seed
 from pipeline.trainer import Trainer

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Inputs, Split
 from pipeline.failures import sentence
+from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.model_files import (
     WITHOUT,
     VerificationError,
@@ -20,7 +21,6 @@ from pipeline.model_files import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.model_graph import fixed_batch_size
 from pipeline.notices import Notices
 from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (

@@ -9,10 +9,10 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
 from pipeline.fitting import Fitting
-from pipeline.frozen import FrozenPart, NotReusableError
-from pipeline.frozen_watch import has_changed
-from pipeline.model_graph import calls
-from pipeline.rounding import are_close
+from pipeline.frozen.frozen_watch import has_changed
+from pipeline.frozen.model_graph import calls
+from pipeline.frozen.part import FrozenPart, NotReusableError
+from pipeline.frozen.rounding import are_close
 
 _ROWS = 8
 

@@ -12,9 +12,9 @@ import keras
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split
 from pipeline.feature_check import check_first_batch
-from pipeline.features import Features
 from pipeline.fitting import Fitting
-from pipeline.frozen import FrozenPart, NotReusableError, find_frozen_part
+from pipeline.frozen.features import Features
+from pipeline.frozen.part import FrozenPart, NotReusableError, find_frozen_part
 from pipeline.throughput import Throughput
 
 

@@ -19,7 +19,7 @@ import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
 from pipeline.datasets.batches import Examples
-from pipeline.model_graph import fixed_batch_size, operations
+from pipeline.frozen.model_graph import fixed_batch_size, operations
 from pipeline.weights import build_optimizer
 
 _CUSTOM = "CustomGradient-"

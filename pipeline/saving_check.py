@@ -11,7 +11,8 @@ import numpy as np
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
 from pipeline.fitting import Fitting
-from pipeline.frozen import NotReusableError, find_frozen_part
+from pipeline.frozen.model_graph import fixed_batch_size
+from pipeline.frozen.part import NotReusableError, find_frozen_part
 from pipeline.model_files import (
     WITHOUT,
     VerificationError,
@@ -21,7 +22,6 @@ from pipeline.model_files import (
     metrics_difference,
     save_and_load,
 )
-from pipeline.model_graph import fixed_batch_size
 from pipeline.notices import Notices
 from pipeline.plain_logs import plain_logs
 from pipeline.seeds import derive_seed

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import keras
 
 from pipeline.fitting import Fitting
-from pipeline.frozen import FrozenPart
-from pipeline.model_graph import operations
+from pipeline.frozen.model_graph import operations
+from pipeline.frozen.part import FrozenPart
 from pipeline.release import build_state
 from pipeline.sameness import UnreadableError, identity, settings, users_code
 from pipeline.weights import Weights, build_optimizer

@@ -13,7 +13,6 @@ from pipeline.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.checkpoint import Checkpoint
 from pipeline.datasets.dataset import Dataset
 from pipeline.execution import Execution
-from pipeline.features import Features
 from pipeline.final_callbacks import (
     TrainedRates,
     final_callbacks,
@@ -21,8 +20,9 @@ from pipeline.final_callbacks import (
     named_failures,
 )
 from pipeline.fitting import Fitting
-from pipeline.frozen import has_frozen_weights
-from pipeline.frozen_watch import FrozenPartChangedError, may_unfreeze
+from pipeline.frozen.features import Features
+from pipeline.frozen.frozen_watch import FrozenPartChangedError, may_unfreeze
+from pipeline.frozen.part import has_frozen_weights
 from pipeline.notices import Notices
 from pipeline.own_epochs import OwnEpochs
 from pipeline.own_fit import OwnFit, Start, has_own_fit, told_once

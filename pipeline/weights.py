@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from pipeline.frozen import FrozenPart, find_frozen_part
+from pipeline.frozen.part import FrozenPart, find_frozen_part
 
 
 @dataclass(frozen=True)

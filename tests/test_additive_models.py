@@ -8,9 +8,9 @@ import pytest
 from keras import layers, ops
 
 from pipeline.additive import _ALONG_AXES, _OPERATIONS, is_additive
-from pipeline.mixing import mixes_examples
+from pipeline.frozen.mixing import mixes_examples
+from tests.frozen.test_constant_layers import APART, MIXING, keeps_apart
 from tests.test_additive import ROWS, SIZES, adds_up
-from tests.test_constant_layers import APART, MIXING, keeps_apart
 
 COMPILED = {"loss": "mse", "metrics": ["mae"]}
 

@@ -10,8 +10,8 @@ from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
 from pipeline.trainer import Execution, Trainer
 
 BATCH = 8

@@ -12,7 +12,7 @@ from pipeline.model_files import VerificationError, save_and_load
 from pipeline.notices import Notices
 from pipeline.saving_check import check_saving
 from tests import test_exact_training as exact
-from tests.test_exact_features import backbone
+from tests.frozen.test_exact_features import backbone
 
 
 def checked(build):

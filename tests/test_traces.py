@@ -11,8 +11,8 @@ from tensorflow.python.eager import context
 
 from pipeline import throughput, traces
 from pipeline.datasets import wine
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
 from pipeline.trainer import Execution, Trainer
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)

@@ -15,7 +15,7 @@ from pipeline.throughput import Throughput
 from pipeline.trainer import Execution
 from pipeline.verification import DifferenceError, Verification
 from tests import test_exact_training as exact
-from tests.test_exact_features import backbone
+from tests.frozen.test_exact_features import backbone
 
 
 def verify(trainer, values, *, trial="0000", trials=9, epochs=3, **arguments):

@@ -4,8 +4,8 @@ import keras
 import keras_tuner
 import pytest
 
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
 from pipeline.throughput import Throughput, validation_batch_size
 from pipeline.trainer import Execution, Trainer
 from pipeline.verification import Verification

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pipeline import frozen
-from pipeline.feature_files import FeatureFiles
-from pipeline.features import Features
-from pipeline.frozen import find_frozen_part
+from pipeline.frozen import part as frozen
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
+from pipeline.frozen.part import find_frozen_part
 from pipeline.hypermodels import Transfer
 from pipeline.results import TrainingResult
 from pipeline.trainer import Execution, Trainer

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.feature_files import ArraySpec, FeatureFiles
+from pipeline.frozen.feature_files import ArraySpec, FeatureFiles
 from pipeline.journal.files import StorageError
 
 ROWS = 6

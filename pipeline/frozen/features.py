@@ -14,9 +14,9 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.splits import Split
-from pipeline.feature_files import ArraySpec, FeatureFiles
-from pipeline.frozen import FrozenPart, NotReusableError
-from pipeline.rounding import are_close
+from pipeline.frozen.feature_files import ArraySpec, FeatureFiles
+from pipeline.frozen.part import FrozenPart, NotReusableError
+from pipeline.frozen.rounding import are_close
 
 _BATCH_SIZE = 32
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.constant_layers import draws, is_constant
-from pipeline.mixing import mixes_examples
-from pipeline.model_graph import calls
+from pipeline.frozen.constant_layers import draws, is_constant
+from pipeline.frozen.mixing import mixes_examples
+from pipeline.frozen.model_graph import calls
 from pipeline.sameness import UnreadableError, identity, settings, users_function
 
 

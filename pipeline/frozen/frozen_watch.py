@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.frozen import FrozenPart, has_frozen_weights
+from pipeline.frozen.part import FrozenPart, has_frozen_weights
 from pipeline.sameness import users_code
 
 

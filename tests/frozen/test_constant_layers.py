@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from pipeline.constant_layers import (
+from pipeline.frozen.constant_layers import (
     _CONSTANT,
     _ONLY_AT_INFERENCE,
     is_constant,
     is_constant_at_inference,
 )
-from pipeline.mixing import mixes_examples
+from pipeline.frozen.mixing import mixes_examples
 from tests import keras_layers
 from tests.keras_layers import Case
 

@@ -11,7 +11,7 @@ from pipeline.preprocessing import Standardization
 from pipeline import feature_check
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
-from pipeline.frozen import NotReusableError
+from pipeline.frozen.part import NotReusableError
 from tests import test_exact_training as exact
 
 WEIGHTS = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
@@ -234,7 +234,7 @@ def test_features_are_reused_while_nothing_changes_them():
 
 
 def test_the_first_batch_finds_a_layer_that_is_wrongly_thought_constant(monkeypatch):
-    from pipeline import frozen as frozen_part
+    from pipeline.frozen import part as frozen_part
 
     monkeypatch.setattr(frozen_part, "is_constant", lambda layer: True)
     refusals = []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from pipeline.frozen import NotReusableError, find_frozen_part
+from pipeline.frozen.part import NotReusableError, find_frozen_part
 from tests.frozen_models import SHAPE, backbone, compiled
 
 X = np.random.default_rng(0).random((4, 8)).astype(np.float32)
