@@ -14,15 +14,15 @@ import numpy as np
 
 from benchmarks.measuring import resident_megabytes
 from pipeline import strategies
-from pipeline.best_epoch import EpochListener
 from pipeline.datasets import Dataset, wine
 from pipeline.journal.callbacks import SearchBegin, SearchCallback, TrialEnd
 from pipeline.journal.history import Journal
-from pipeline.results import TrainingResult
-from pipeline.trainer import Execution, Trainer
+from pipeline.training.best_epoch import EpochListener
+from pipeline.training.results import TrainingResult
+from pipeline.training.trainer import Execution, Trainer
+from pipeline.training.weights import Weights
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Tuner
-from pipeline.weights import Weights
 
 _OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 _WEIGHTS = Weights((np.zeros((8, 8), np.float32),), ())

@@ -21,7 +21,7 @@ from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
 from pipeline.seeds import derive_seed
-from pipeline.trainer import Trainer
+from pipeline.training.trainer import Trainer
 
 _HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
 _SHOWN_NAMES = 30  # at most, of those that a module has

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Inputs, Split
-from pipeline.failures import sentence
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.model_files import (
     WITHOUT,
@@ -21,7 +20,6 @@ from pipeline.model_files import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.notices import Notices
 from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
 from pipeline.predictions import (
     EvaluationError,
@@ -30,6 +28,8 @@ from pipeline.predictions import (
     report_classification,
     report_regression,
 )
+from pipeline.training.failures import sentence
+from pipeline.training.notices import Notices
 
 __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 

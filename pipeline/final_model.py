@@ -6,16 +6,16 @@ from pathlib import Path
 from pipeline import evaluation
 from pipeline.configuration.config import Config
 from pipeline.continuation import what_next
-from pipeline.failures import is_trials_own, sentence
-from pipeline.final_callbacks import FinalCallbackError
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
-from pipeline.own_fit import has_own_fit
-from pipeline.results import TrainingResult
 from pipeline.seeds import derive_seed
 from pipeline.trained_rates import trained_rates
-from pipeline.trainer import Trainer
+from pipeline.training.failures import is_trials_own, sentence
+from pipeline.training.final_callbacks import FinalCallbackError
+from pipeline.training.own_fit import has_own_fit
+from pipeline.training.results import TrainingResult
+from pipeline.training.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import SearchError, Tuner
 

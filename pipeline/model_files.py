@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.notices import Notices
-from pipeline.weights import build_optimizer
+from pipeline.training.notices import Notices
+from pipeline.training.weights import build_optimizer
 
 _TOLERANCE = 1e-4
 DECORATE = (

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from pipeline.datasets.splits import Split
-from pipeline.overrides import overrides
-from pipeline.plain_logs import plain_logs
+from pipeline.training.overrides import overrides
+from pipeline.training.plain_logs import plain_logs
 
 _KEY = "predictions, which are no metric"
 # What Keras 3.15 runs for a batch between `evaluate` or `predict` and the metrics. A loss of the

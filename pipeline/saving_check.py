@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
-from pipeline.fitting import Fitting
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.frozen.part import NotReusableError, find_frozen_part
 from pipeline.model_files import (
@@ -22,10 +21,11 @@ from pipeline.model_files import (
     metrics_difference,
     save_and_load,
 )
-from pipeline.notices import Notices
-from pipeline.plain_logs import plain_logs
 from pipeline.seeds import derive_seed
-from pipeline.trainer import Trainer
+from pipeline.training.fitting import Fitting
+from pipeline.training.notices import Notices
+from pipeline.training.plain_logs import plain_logs
+from pipeline.training.trainer import Trainer
 
 _ROWS = 8
 _PLAIN = (bool, int, float, str)

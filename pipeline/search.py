@@ -21,16 +21,16 @@ from pipeline.interruption import Interruption
 from pipeline.journal.callbacks import SearchBegin, SearchCallback
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, Journal, follow, read
-from pipeline.notices import Notices
 from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.saving_check import check_saving
 from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.tracking import Delivery, Tracking, check_uri, redact
-from pipeline.trainer import Trainer
+from pipeline.training.notices import Notices
+from pipeline.training.trainer import Trainer
+from pipeline.training.verification import Verification
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
-from pipeline.verification import Verification
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
 

@@ -1,9 +1,9 @@
 """The learning rates that a trial was trained with, as its search's journal tells of them."""
 
-from pipeline.final_callbacks import RATE, Rates, TrainedRates
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EpochEnd
 from pipeline.journal.history import History
+from pipeline.training.final_callbacks import RATE, Rates, TrainedRates
 
 
 def trained_rates(history: History, attempt: Attempt, execution: int) -> TrainedRates:

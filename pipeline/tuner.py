@@ -12,7 +12,6 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.failures import SearchError, can_be_continued, is_trials_own, sentence
 from pipeline.journal.callbacks import (
     EpochEnd,
     SearchBegin,
@@ -22,13 +21,14 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.results import TrainingResult, best_result, mean_metrics
 from pipeline.seeds import derive_seed
-from pipeline.trainer import Execution, Trainer
+from pipeline.training.failures import SearchError, can_be_continued, is_trials_own, sentence
+from pipeline.training.results import TrainingResult, best_result, mean_metrics
+from pipeline.training.trainer import Execution, Trainer
+from pipeline.training.verification import DifferenceError, Verification
+from pipeline.training.weights import Weights
 from pipeline.trial_files import TrialFiles
 from pipeline.trial_values import epoch_range, trial_begin
-from pipeline.verification import DifferenceError, Verification
-from pipeline.weights import Weights
 
 __all__ = ["Earlier", "SearchError", "Tuner"]
 

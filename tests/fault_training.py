@@ -15,11 +15,11 @@ import keras_tuner
 import numpy as np
 
 from pipeline import components
-from pipeline.best_epoch import DivergedError, EpochListener
-from pipeline.checkpoint import Checkpoint, TrainingState
-from pipeline.results import TrainingResult
-from pipeline.trainer import Execution, Trainer
-from pipeline.weights import Weights
+from pipeline.training.best_epoch import DivergedError, EpochListener
+from pipeline.training.checkpoint import Checkpoint, TrainingState
+from pipeline.training.results import TrainingResult
+from pipeline.training.trainer import Execution, Trainer
+from pipeline.training.weights import Weights
 
 _INPUTS, _CLASSES = 13, 3  # of the dataset `wine`
 _EPOCH_SECONDS = 0.02  # so that tracking gets to deliver while the search runs

@@ -8,17 +8,17 @@ import re
 import keras
 import numpy as np
 import pytest
+from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split, diabetes, wine
 from pipeline.evaluation import EvaluationError, VerificationError, evaluate
-from pipeline.notices import Notices
 from pipeline.predictions import (
     draw_confusion_matrix,
     predicted_classes,
     predicted_values,
     report_regression,
 )
-from pipeline.preprocessing import Standardization
+from pipeline.training.notices import Notices
 
 SIZES = {"validation_size": 0.2, "test_size": 0.2, "seed": 0}
 

@@ -7,17 +7,18 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline import components, throughput
+from pipeline import components
 from pipeline.configuration.composition import compose_config
 from pipeline.datasets import Dataset, wine
 from pipeline.datasets.batches import Examples
-from pipeline.final_callbacks import FinalCallbackError, TrainedRates
 from pipeline.journal.callbacks import TrialBegin
 from pipeline.journal.history import fold, read
-from pipeline.notices import Notices
 from pipeline.search import SearchError, run_search
 from pipeline.trained_rates import trained_rates
-from pipeline.trainer import Execution, Trainer
+from pipeline.training import throughput
+from pipeline.training.final_callbacks import FinalCallbackError, TrainedRates
+from pipeline.training.notices import Notices
+from pipeline.training.trainer import Execution, Trainer
 from tests.processes import NO_REPORT
 from tests.records import epoch_end, search_begin, trial_begin, trial_end
 

@@ -9,10 +9,10 @@ import pytest
 from keras import layers
 
 from pipeline.model_files import VerificationError, save_and_load
-from pipeline.notices import Notices
 from pipeline.saving_check import check_saving
-from tests import test_exact_training as exact
+from pipeline.training.notices import Notices
 from tests.frozen.test_exact_features import backbone
+from tests.training import test_exact_training as exact
 
 
 def checked(build):

@@ -18,7 +18,7 @@ from pipeline.journal.callbacks import (
 )
 from pipeline.journal.files import StorageError
 from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
-from pipeline.trainer import Trainer
+from pipeline.training.trainer import Trainer
 from pipeline.trial_files import TrialFiles
 from pipeline.tuner import Earlier, SearchError, Tuner
 from tests.records import search_begin

@@ -8,11 +8,11 @@ import pytest
 from keras import layers
 from pipeline.preprocessing import Standardization
 
-from pipeline import feature_check
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
 from pipeline.frozen.part import NotReusableError
-from tests import test_exact_training as exact
+from pipeline.training import feature_check
+from tests.training import test_exact_training as exact
 
 WEIGHTS = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
 DENSE = {"body": [layers.Dense(6)]}

@@ -13,8 +13,8 @@ from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import find_frozen_part
 from pipeline.hypermodels import Transfer
-from pipeline.results import TrainingResult
-from pipeline.trainer import Execution, Trainer
+from pipeline.training.results import TrainingResult
+from pipeline.training.trainer import Execution, Trainer
 from tests.frozen_models import SHAPE, OnBackbone, backbone, compiled, images
 
 MB = 1_000_000

@@ -1,0 +1,205 @@
+"""The Keras callback that reports a training's epochs, and keeps the best one's weights."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+
+from pipeline.frozen.part import FrozenPart
+from pipeline.training.callback_files import go_on_writing, leave_to_checkpoint
+from pipeline.training.callback_state import callback_state, restore_callback
+from pipeline.training.checkpoint import Checkpoint, TrainingState
+from pipeline.training.plain_logs import plain_logs
+from pipeline.training.results import TrainingResult
+from pipeline.training.weights import Weights
+
+EpochListener = Callable[[int, Mapping[str, float]], None]
+
+
+class DivergedError(ArithmeticError):
+    """The objective was not a finite number at any epoch."""
+
+
+class ObjectiveNotFoundError(keras_tuner.errors.FatalValueError):
+    """The objective is not among the metrics that the model reports."""
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Reports every epoch and keeps the weights of the best one, in memory.
+
+    It must be the last of a training's callbacks: then it sees what the others made of an epoch.
+
+    Args:
+        objective: The metric whose best epoch counts.
+        on_epoch_end: Told of every epoch.
+        should_stop: Asked at the end of every epoch; if it says so, the training ends there.
+        part: The part of the model that is not trained, if its features are what is trained on.
+        objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
+            `fit` may return it at the end instead.
+    """
+
+    def __init__(
+        self,
+        objective: keras_tuner.Objective,
+        on_epoch_end: EpochListener,
+        should_stop: Callable[[], bool],
+        *,
+        part: FrozenPart | None = None,
+        objective_in_logs: bool,
+    ) -> None:
+        super().__init__()
+        self._objective = objective
+        self._on_epoch_end = on_epoch_end
+        self._should_stop = should_stop
+        self._part = part
+        self._objective_in_logs = objective_in_logs
+        self._logs: dict[int, dict[str, float]] = {}
+        self._best_epoch: int | None = None
+        self._weights: Weights | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._others: Sequence[keras.callbacks.Callback] = ()
+        self._tell: Callable[[str], None] = lambda _sentence: None
+        self._restored: TrainingState | None = None
+
+    def keep(
+        self,
+        checkpoint: Checkpoint,
+        others: Sequence[keras.callbacks.Callback],
+        tell: Callable[[str], None],
+    ) -> None:
+        """Keep the training's state in a file from now on, that of other callbacks included.
+
+        Args:
+            checkpoint: The file.
+            others: All other callbacks of the training.
+            tell: Told what of them cannot be kept.
+        """
+        self._checkpoint, self._others, self._tell = checkpoint, others, tell
+        for callback in others:
+            leave_to_checkpoint(callback)
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from a state, as if this callback had seen its epochs; they are reported."""
+        self._restored = state
+        self._best_epoch, self._weights = state.best_epoch, state.best
+        if self._weights is not None:
+            self._weights = self._weights.with_frozen(self._part)
+        for epoch, logs in state.logs.items():
+            self._logs[epoch] = dict(logs)
+            self._on_epoch_end(epoch, logs)
+        for callback, kept in zip(self._others, state.callbacks, strict=True):
+            go_on_writing(callback, kept.get("csv_file"), max(state.logs) + 1)
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Give the model and the callbacks what they had when the training was interrupted."""
+        if self._restored is not None:  # the callbacks before this one have just begun anew
+            self._restored.current.apply_all(self._trained)
+            for callback, state in zip(self._others, self._restored.callbacks, strict=True):
+                restore_callback(callback, state)
+            self._restored = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Report the epoch, keep what has to be kept, and stop if that is wanted."""
+        self._see(epoch, logs)
+        stop = self._should_stop()
+        if self._checkpoint is not None and (stop or self._checkpoint.due):
+            self._save(self._checkpoint)
+        if stop:
+            raise KeyboardInterrupt
+
+    def _see(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        values = self._report(epoch, logs)
+        if self._objective_in_logs:
+            check_objective(values, self._objective)
+        score = values.get(self._objective.name, math.nan)
+        if math.isfinite(score) and self._is_best(score):
+            self._best_epoch, self._weights = epoch, Weights.of(self.model, self._part)
+
+    def _report(self, epoch: int, logs: Mapping[str, Any] | None) -> dict[str, float]:
+        values = plain_logs(logs)
+        self._logs[epoch] = values
+        self._on_epoch_end(epoch, values)
+        return values
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        """Write the training's state, with all of the callbacks' that can be written."""
+        checkpoint.save(
+            TrainingState(
+                logs=self._logs,
+                best_epoch=self._best_epoch,
+                best=self._weights,
+                current=Weights.all_of(self._trained),
+                callbacks=[callback_state(callback, self._tell) for callback in self._others],
+                stopped=bool(self.model.stop_training),
+            )
+        )
+
+    @property
+    def _trained(self) -> keras.Model:
+        return self._part.head if self._part else self.model
+
+    def objective_named(self) -> keras.callbacks.Callback:
+        """Return a callback that gives those after it the objective by its name.
+
+        Keras's logs do not have that name where the objective is one of a metric's several values.
+        """
+        name = self._objective.name
+
+        def on_epoch_end(epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG001
+            if logs is not None and name in (values := plain_logs(logs)):
+                logs.setdefault(name, values[name])
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+    def objective_check(self) -> keras.callbacks.Callback:
+        """Return a callback that ends the training like this one if the objective is missing."""
+
+        def on_epoch_end(epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            if self._objective_in_logs and self._objective.name not in (logs or {}):
+                self._see(epoch, logs)
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+    def result(self, initial_epoch: int) -> TrainingResult:
+        """Return the best epoch's result."""
+        if self._best_epoch is None or self._weights is None:
+            raise DivergedError(self._divergence(initial_epoch))
+        metrics = self._logs[self._best_epoch]
+        score = metrics[self._objective.name]
+        return TrainingResult(score, self._best_epoch, metrics, self._weights, self._logs)
+
+    def _is_best(self, score: float) -> bool:
+        if self._best_epoch is None:
+            return True
+        best = self._logs[self._best_epoch][self._objective.name]
+        return bool(self._objective.better_than(score, best))
+
+    def _divergence(self, initial_epoch: int) -> str:
+        name = self._objective.name
+        if not self._logs:
+            return f"no epoch was trained from epoch {initial_epoch} on, so {name} has no value"
+        reported = [logs[name] for logs in self._logs.values() if name in logs]
+        values = ", ".join(map(str, reported[:3]))
+        return f"{name} was not a finite number at any of {len(self._logs)} epochs ({values})"
+
+
+def in_order(
+    callbacks: Sequence[keras.callbacks.Callback], watcher: BestEpoch
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks with the watcher last, and what it does for the objective first."""
+    first = [watcher.objective_named()]
+    if all(type(callback).__module__.startswith(("keras.", "pipeline.")) for callback in callbacks):
+        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
+        first.append(watcher.objective_check())
+    return [*first, *callbacks, watcher]
+
+
+def check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
+    """Raise an `ObjectiveNotFoundError` if the objective is not among the values."""
+    if objective.name not in values:
+        raise ObjectiveNotFoundError(
+            f"objective.name={objective.name} is not reported by the model; "
+            f"allowed: {', '.join(sorted(values)) or 'nothing, as no metric is reported'}"
+        )

@@ -1,0 +1,140 @@
+"""What of a model is trained, and on what: all of it, or what follows its frozen part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from pipeline.datasets.batches import EpochByEpoch, Examples
+from pipeline.frozen.frozen_watch import watches
+from pipeline.frozen.part import FrozenPart
+from pipeline.training.throughput import Throughput, makes_its_steps
+
+_FAST = Throughput()
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """A compiled model, and the examples that it is trained and validated on.
+
+    Attributes:
+        model: The whole model.
+        train: What it is trained on: features, if there is a frozen part.
+        validation: What it is validated on after every epoch, if anything.
+        part: The frozen part, of which the examples are the features.
+        throughput: How much the model is given at once.
+    """
+
+    model: keras.Model
+    train: Examples
+    validation: Examples | None = None
+    part: FrozenPart | None = None
+    throughput: Throughput = _FAST
+
+    @classmethod
+    def compiled(
+        cls,
+        model: keras.Model,
+        train: Examples,
+        validation: Examples | None = None,
+        part: FrozenPart | None = None,
+        throughput: Throughput = _FAST,
+    ) -> "Fitting":
+        """Compile what follows the frozen part, if there is one, as the whole model is compiled."""
+        if part is not None:  # losses and metrics go over as they are, the optimizer is shared
+            arguments = model._compile_config.config
+            part.head.compile(
+                **(arguments | {"optimizer": model.optimizer, "auto_scale_loss": False})
+            )
+        return cls(model, train, validation, part, throughput)
+
+    @property
+    def trained(self) -> keras.Model:
+        """The model that is given the examples."""
+        return self.model if self.part is None else self.part.head
+
+    def steps_per_execution(
+        self, callbacks: Sequence[keras.callbacks.Callback] = (), *, batch_size: int, epochs: int
+    ) -> int:
+        """Return how many steps a compiled call should take; see `throughput`."""
+        steps = self.train.steps(batch_size)
+        return self.throughput.steps(self.trained, callbacks, steps=steps, epochs=epochs)
+
+    def run(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        batch_size: int,
+        steps_per_execution: int,
+        seed: int,
+        initial_epoch: int = 0,
+        epochs: int,
+    ) -> None:
+        """Train as `keras.Model.fit` does; callbacks see the whole model.
+
+        Args:
+            callbacks: Keras callbacks.
+            batch_size: Examples a step.
+            steps_per_execution: Steps that a compiled call takes.
+            seed: What decides the order of the examples.
+            initial_epoch: Absolute number of the first epoch.
+            epochs: Absolute number of the epoch before which the training ends.
+        """
+        trained, steps = self.trained, self.train.steps(batch_size)
+        trained.steps_per_execution = steps_per_execution
+        order = {"initial_epoch": initial_epoch, "epochs": epochs}
+        batches = self.train.shuffled(batch_size, seed=seed, **order)
+        fed: Mapping[str, Any] = {"x": batches, "steps_per_epoch": steps}
+        if makes_its_steps(trained) or steps % steps_per_execution:
+            # What asks for more batches than an epoch has would be given the next one's.
+            by_epoch = EpochByEpoch(self.train, batch_size, seed=seed)
+            callbacks = [by_epoch, *callbacks]
+            fed = {"x": by_epoch.batches}
+        with self.throughput.stepping(trained.optimizer):
+            trained.fit(
+                **fed,
+                shuffle=False,  # done already
+                validation_data=self._validation_batches(callbacks, batch_size),
+                callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps, verbose=0),
+                verbose=0,
+                **order,
+            )
+
+    def _validation_batches(
+        self, callbacks: Sequence[keras.callbacks.Callback], batch_size: int
+    ) -> Any:
+        if self.validation is None:
+            return None
+        size = self.throughput.validation(self.trained, callbacks, batch_size)
+        return self.validation.in_order(size)
+
+    def _told_of_the_whole(
+        self, callbacks: Sequence[keras.callbacks.Callback], **params: int
+    ) -> Any:
+        """Return callbacks whose model is the whole one, although its head is trained."""
+        if self.part is None:
+            return list(callbacks)
+        self.model.stop_training = False
+        told = keras.callbacks.CallbackList(
+            [*callbacks, *watches(self.part, callbacks), _StopToo(self.part.head)],
+            add_history=True,
+            model=self.model,
+            **params,
+        )
+        self.part.head.history = self.model.history
+        return told
+
+
+class _StopToo(keras.callbacks.Callback):
+    """Stops the training of the head when a callback has stopped that of the whole model."""
+
+    def __init__(self, head: keras.Model) -> None:
+        super().__init__()
+        self._head = head
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        self._head.stop_training = self.model.stop_training
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        self._head.stop_training = self.model.stop_training
