@@ -10,7 +10,7 @@ from keras_tuner import oracles as plain
 from pipeline.strategies import (
     RestoredTrial,
 )
-from tests.oracles import (
+from tests.strategies.oracles import (
     ALL,
     BUDGETS,
     LOSS,

@@ -8,7 +8,7 @@ from keras_tuner import oracles as plain
 from pipeline.strategies import (
     RandomSearch,
 )
-from tests.oracles import choice, keys, make, make_plain, number, run, space_of, values
+from tests.strategies.oracles import choice, keys, make, make_plain, number, run, space_of, values
 
 
 def test_exhausts_a_small_space():

@@ -9,7 +9,7 @@ from pipeline.strategies import (
     GridSearch,
     grids,
 )
-from tests.oracles import (
+from tests.strategies.oracles import (
     choice,
     end,
     keys,

@@ -16,7 +16,7 @@ from pipeline.strategies import (
     Hyperband,
     RandomSearch,
 )
-from tests.oracles import (
+from tests.strategies.oracles import (
     ALL,
     BUDGETS,
     LOSS,

@@ -8,7 +8,7 @@ from keras_tuner import oracles as plain
 
 from pipeline.strategies import Hyperband, sampling
 from pipeline.strategies import oracle as oracle_module
-from tests.oracles import (
+from tests.strategies.oracles import (
     choice,
     end,
     keys,

@@ -13,7 +13,7 @@ from pipeline.strategies import (
     RandomSearch,
     bayesian_optimization,
 )
-from tests.oracles import (
+from tests.strategies.oracles import (
     choice,
     in_turn,
     keys,
