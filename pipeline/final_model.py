@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from pipeline import evaluation
 from pipeline.configuration.config import Config
 from pipeline.continuation import what_next
+from pipeline.evaluation import best_model as evaluation
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read

@@ -10,9 +10,7 @@ import numpy as np
 
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
-from pipeline.frozen.model_graph import fixed_batch_size
-from pipeline.frozen.part import NotReusableError, find_frozen_part
-from pipeline.model_files import (
+from pipeline.evaluation.model_files import (
     WITHOUT,
     VerificationError,
     compare_predictions,
@@ -21,6 +19,8 @@ from pipeline.model_files import (
     metrics_difference,
     save_and_load,
 )
+from pipeline.frozen.model_graph import fixed_batch_size
+from pipeline.frozen.part import NotReusableError, find_frozen_part
 from pipeline.seeds import derive_seed
 from pipeline.training.fitting import Fitting
 from pipeline.training.notices import Notices

@@ -18,7 +18,7 @@ _IMPORTED = (
     "pipeline.__main__",
     "pipeline.search",
     "pipeline.tracking.models",
-    "pipeline.evaluation",
+    "pipeline.evaluation.best_model",
     "matplotlib.backends.backend_agg",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",

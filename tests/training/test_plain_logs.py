@@ -5,7 +5,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline.one_pass import evaluate_and_predict
+from pipeline.evaluation.one_pass import evaluate_and_predict
 from pipeline.training.best_epoch import ObjectiveNotFoundError
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.trainer import Execution, Trainer

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Inputs, Split
-from pipeline.frozen.model_graph import fixed_batch_size
-from pipeline.model_files import (
+from pipeline.evaluation.model_files import (
     WITHOUT,
     VerificationError,
     compare_predictions,
@@ -20,14 +19,15 @@ from pipeline.model_files import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.one_pass import evaluate_and_predict, forget_batches, stateful_layers
-from pipeline.predictions import (
+from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches, stateful_layers
+from pipeline.evaluation.predictions import (
     EvaluationError,
     predicted_classes,
     predicted_values,
     report_classification,
     report_regression,
 )
+from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
 

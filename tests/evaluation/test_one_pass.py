@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.datasets.splits import Split
-from pipeline.one_pass import evaluate_and_predict, forget_batches
+from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches
 from tests.processes import ROOT
 
 ROWS = 19  # with 6 a batch, the last batch has one row
@@ -195,8 +195,8 @@ ON_TWO_DEVICES = """
 import tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests import test_one_pass
-from pipeline.one_pass import evaluate_and_predict
+from tests.evaluation import test_one_pass
+from pipeline.evaluation.one_pass import evaluate_and_predict
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     model = test_one_pass.of_digits()
 metrics, predictions = evaluate_and_predict(model, test_one_pass.split(), 6)

@@ -11,8 +11,8 @@ import pytest
 from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split, diabetes, wine
-from pipeline.evaluation import EvaluationError, VerificationError, evaluate
-from pipeline.predictions import (
+from pipeline.evaluation.best_model import EvaluationError, VerificationError, evaluate
+from pipeline.evaluation.predictions import (
     draw_confusion_matrix,
     predicted_classes,
     predicted_values,
