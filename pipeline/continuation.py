@@ -10,8 +10,8 @@ from pipeline.configuration.config import Config, Resume
 from pipeline.journal.callbacks import Status, TrialEnd
 from pipeline.journal.history import Attempt, History
 from pipeline.strategies import RestoredTrial
+from pipeline.terminal.wording import count
 from pipeline.tuner import Earlier
-from pipeline.wording import count
 
 _MOST_DEATHS = 3
 

@@ -15,7 +15,7 @@ from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import History, read
 from pipeline.journal.run_pages import read_pages
 from pipeline.journal.search_tables import epoch_rows, trials_csv
-from pipeline.quiet import quieten, without_startup_noise
+from pipeline.terminal.quiet import quieten, without_startup_noise
 
 if TYPE_CHECKING:  # a second or two each
     import pandas as pd

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.configuration.composition import compose_config
 from pipeline.loading import Search, load_search
-from pipeline.quiet import quieten, without_startup_noise
+from pipeline.terminal.quiet import quieten, without_startup_noise
 
 
 def run_search(*overrides: str, config_dir: str | Path | None = None) -> Search:

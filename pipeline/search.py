@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from pipeline import components, continuation
-from pipeline.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.datasets.dataset import Dataset
 from pipeline.final_model import evaluate_best
@@ -21,10 +20,11 @@ from pipeline.interruption import Interruption
 from pipeline.journal.callbacks import SearchBegin, SearchCallback
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, Journal, follow, read
-from pipeline.progress import Progress, draws_live
 from pipeline.reporting import Reporting
 from pipeline.saving_check import check_saving
 from pipeline.storage import Folder, find_ended, open_folder, write_config
+from pipeline.terminal.closing import tell_missing_report, tell_result, tell_undelivered
+from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.training.notices import Notices
 from pipeline.training.trainer import Trainer

@@ -11,10 +11,10 @@ from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import read
 from pipeline.loading import is_run_id
-from pipeline.quiet import quieten
 from pipeline.standings import Row, Standing, Standings, gather, rank
 from pipeline.sweeps import FILE_NAME as SWEEP
 from pipeline.sweeps import Sweep, identifier
+from pipeline.terminal.quiet import quieten
 
 
 def is_sweep(place: str | Path, uri: str | None = None) -> bool:

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from pipeline.journal.history import Attempt, History
 from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
 from pipeline.report.trials import score_of, scored, trials_of
-from pipeline.wording import count
+from pipeline.terminal.wording import count
 
 _NAME, _TITLE = "brackets", "Brackets, rounds and promotions"
 _Round = tuple[int, int]

@@ -7,7 +7,7 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import History
 from pipeline.report.space import Hyperparameter, shown, space_of
 from pipeline.report.trials import distinct, failures_of, scored, trials_of
-from pipeline.wording import count
+from pipeline.terminal.wording import count
 
 BEST = 5
 """The best trials that conclusions are drawn from, each with other hyperparameters."""

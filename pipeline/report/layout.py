@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pipeline.journal.callbacks import SearchBegin
-from pipeline.wording import count
+from pipeline.terminal.wording import count
 
 ACCENT = "#e07b00"
 MUTED = "#8d99a6"

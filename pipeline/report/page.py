@@ -14,7 +14,7 @@ from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
 from pipeline.report.rendering import embedded, fill
 from pipeline.report.trials import failures_of
-from pipeline.wording import count
+from pipeline.terminal.wording import count
 
 
 def write_report(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.journal.history import History
-from pipeline.wording import number
+from pipeline.terminal.wording import number
 
 _RANGES = ("Int", "Float")
 

@@ -6,7 +6,7 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import Attempt, History
 from pipeline.report.space import space_of
 from pipeline.report.trials import epochs_of, score_of, scored, status_of, trials_of
-from pipeline.wording import count, duration, number
+from pipeline.terminal.wording import count, duration, number
 
 
 @dataclass(frozen=True)

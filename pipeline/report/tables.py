@@ -9,7 +9,7 @@ from pipeline.journal.history import Attempt, History
 from pipeline.report.conclusions import BEST
 from pipeline.report.space import Hyperparameter, shown, space_of
 from pipeline.report.trials import distinct, epochs_of, score_of, scored, scoreless, status_of
-from pipeline.wording import duration
+from pipeline.terminal.wording import duration
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import History
 from pipeline.report.layout import ACCENT, MUTED, POINT, Picture, figure
 from pipeline.report.trials import RUNNING, end_time, status_of
-from pipeline.wording import duration
+from pipeline.terminal.wording import duration
 
 _NAME, _TITLE = "timeline", "When each trial ran"
 _COLORS = {

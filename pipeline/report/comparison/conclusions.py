@@ -14,7 +14,7 @@ from pipeline.report.comparison.groups import (
 )
 from pipeline.report.progress import course_of
 from pipeline.standings import Standing, Standings
-from pipeline.wording import count, duration
+from pipeline.terminal.wording import count, duration
 
 
 def sentences(sweep: Standings) -> list[str]:

@@ -21,7 +21,7 @@ from pipeline.report.rendering import Embedded, embedded, fill
 from pipeline.report.summary import Fact
 from pipeline.report.tables import TableRow
 from pipeline.standings import Standing, Standings
-from pipeline.wording import duration, number
+from pipeline.terminal.wording import duration, number
 
 FILE_NAME = "comparison.html"
 

@@ -8,7 +8,7 @@ from pipeline.report.tables import EMPTY, Cell, TableRow, optional, searched, to
 from pipeline.report.trials import score_of, scored, scoreless
 from pipeline.report.trials import status_of as status_of_trial
 from pipeline.standings import Row, Standing
-from pipeline.wording import duration
+from pipeline.terminal.wording import duration
 
 
 def search_columns(searches: Sequence[Standing], reports: Mapping[str, str]) -> list[str]:

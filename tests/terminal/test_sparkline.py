@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline.sparkline import sparkline
+from pipeline.terminal.sparkline import sparkline
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from pipeline.journal.callbacks import EpochEnd, SearchEnd, Status, TrialBegin, TrialEnd
-from pipeline.progress_state import Running, State
-from pipeline.wording import assignments, count, duration, number
+from pipeline.terminal.progress_state import Running, State
+from pipeline.terminal.wording import assignments, count, duration, number
 
 _STYLES = {Status.COMPLETED: "green", Status.FAILED: "red", Status.INTERRUPTED: "yellow"}
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from rich.console import Console
 from pipeline.journal.callbacks import Status
 from pipeline.interruption import Interruption
-from pipeline.progress import Progress
-from tests.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
+from pipeline.terminal.progress import Progress
+from tests.terminal.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
 
 pause, epochs = {pause}, {epochs}
 interruption = Interruption(tells=False)

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.wording import assignments, duration, number
+from pipeline.terminal.wording import assignments, duration, number
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.progress_state import advance
-from tests.test_progress import SEARCH, epoch_end, failed, trial_begin, trial_end
+from pipeline.terminal.progress_state import advance
+from tests.terminal.test_progress import SEARCH, epoch_end, failed, trial_begin, trial_end
 
 START, STEP = 5.0, 2.0  # what a trial takes with its first epoch, and what each other one takes
 HYPERBAND = [*[(0, 2)] * 6, *[(2, 6)] * 2, (6, 18), *[(0, 6)] * 3, (6, 18), *[(0, 18)] * 2]

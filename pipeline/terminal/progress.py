@@ -16,10 +16,10 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.live_display import LiveDisplay
-from pipeline.progress_lines import closing, epoch_line, opening, trial_line
-from pipeline.progress_state import State, advance
-from pipeline.wording import count
+from pipeline.terminal.live_display import LiveDisplay
+from pipeline.terminal.progress_lines import closing, epoch_line, opening, trial_line
+from pipeline.terminal.progress_state import State, advance
+from pipeline.terminal.wording import count
 
 
 class Progress(SearchCallback):

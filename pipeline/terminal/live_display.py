@@ -8,10 +8,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.progress_lines import metrics, position, reason
-from pipeline.progress_state import Running, State
-from pipeline.sparkline import sparkline
-from pipeline.wording import assignments, clock_time, count, number
+from pipeline.terminal.progress_lines import metrics, position, reason
+from pipeline.terminal.progress_state import Running, State
+from pipeline.terminal.sparkline import sparkline
+from pipeline.terminal.wording import assignments, clock_time, count, number
 
 _LABEL = 8
 _SHORTEST_BAR = 10

@@ -13,8 +13,8 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.leaderboard import LeaderboardRow, leaderboard
-from pipeline.progress import Progress
+from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
+from pipeline.terminal.progress import Progress
 
 SEARCH = SearchBegin(
     search="digits-mlp-random-3f2a91c0",

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import Attempt, History
-from pipeline.leaderboard import LeaderboardRow, leaderboard
+from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
 
 
