@@ -24,8 +24,8 @@ from pipeline.journal.history import read
 from pipeline.tracking.__main__ import main
 from pipeline.tracking.retrieval import best_model_of_run, history_of_run, trial_pages
 from tests.stories import EXPERIMENT, Story, deliver, picture, runs
-from tests.test_tracking_follower import Search
-from tests.test_tracking_registry import NAME, evaluated, model_file, save_table
+from tests.tracking.test_tracking_follower import Search
+from tests.tracking.test_tracking_registry import NAME, evaluated, model_file, save_table
 
 __all__ = ["evaluated", "model_file"]  # fixtures
 

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from pipeline.journal.callbacks import Status
 from tests.stories import Story, courier, deliver, description, picture, points, runs
-from tests.test_tracking_registry import NAME, evaluated, model_file
+from tests.tracking.test_tracking_registry import NAME, evaluated, model_file
 
 __all__ = ["evaluated", "model_file"]  # fixtures
 
