@@ -20,7 +20,7 @@ from pipeline.interruption import Interruption
 from pipeline.journal.callbacks import SearchBegin, SearchCallback
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, Journal, follow, read
-from pipeline.reporting import Reporting
+from pipeline.report.renewal import Reporting
 from pipeline.saving_check import check_saving
 from pipeline.storage import Folder, find_ended, open_folder, write_config
 from pipeline.terminal.closing import tell_missing_report, tell_result, tell_undelivered

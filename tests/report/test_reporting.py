@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from pipeline.configuration.composition import compose_config
 from pipeline.journal.history import Journal
 from pipeline.report.live import follow
-from pipeline.reporting import Reporting
+from pipeline.report.renewal import Reporting
 from pipeline.search import run_search
 from tests import records
 from tests.stories import EXPERIMENT, Story, courier, runs
