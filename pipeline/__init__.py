@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.loading import Search, load_search
     from pipeline.notebook import run_search
+    from pipeline.results.loading import Search, load_search
 
 __all__ = ["Search", "__version__", "load_search", "run_search"]
 __version__ = "0.1.0"
@@ -21,8 +21,8 @@ if not TYPE_CHECKING:  # which would take any name for a known one
     def __getattr__(name):  # noqa: ANN001, ANN202
         """Import what is asked for only then: it needs Keras, MLflow or pandas."""
         modules = {
-            "Search": "pipeline.loading",
-            "load_search": "pipeline.loading",
+            "Search": "pipeline.results.loading",
+            "load_search": "pipeline.results.loading",
             "run_search": "pipeline.notebook",
         }
         if name not in modules:

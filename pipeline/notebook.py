@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.configuration.composition import compose_config
-from pipeline.loading import Search, load_search
+from pipeline.results.loading import Search, load_search
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 

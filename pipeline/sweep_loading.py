@@ -10,7 +10,7 @@ from pipeline.jobs import Job, read_jobs
 from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import read
-from pipeline.loading import is_run_id
+from pipeline.results.loading import is_run_id
 from pipeline.standings import Row, Standing, Standings, gather, rank
 from pipeline.sweeps import FILE_NAME as SWEEP
 from pipeline.sweeps import Sweep, identifier
