@@ -26,8 +26,8 @@ from pipeline.configuration.composition import (
     typed,
 )
 from pipeline.configuration.config import Config, ConfigError, Resume
-from pipeline.json_summary import reserved_stdout, summarise
-from pipeline.sweeps import Continuation, identifier
+from pipeline.sweep.continuation import Continuation, identifier
+from pipeline.sweep.json_summary import reserved_stdout, summarise
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130

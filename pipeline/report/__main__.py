@@ -10,7 +10,7 @@ from pipeline.report.comparison import FILE_NAME as COMPARISON
 from pipeline.report.comparison import render_comparison
 from pipeline.report.page import render
 from pipeline.results.loading import load_search
-from pipeline.sweep_loading import is_sweep, load_sweep
+from pipeline.sweep.sweep_loading import is_sweep, load_sweep
 
 WRITTEN, UNREACHABLE, WRONG = 0, 1, 2
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.jobs import Job
 from pipeline.journal.callbacks import EvaluationEnd, Record, SearchEnd
-from pipeline.standings import Standings
-from pipeline.sweep_loading import of_jobs
+from pipeline.sweep.jobs import Job
+from pipeline.sweep.standings import Standings
+from pipeline.sweep.sweep_loading import of_jobs
 from tests import records
 from tests.report.made import completed, number, trial
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pipeline.report.comparison import write_comparison
-from pipeline.sweep_loading import of_jobs
+from pipeline.sweep.sweep_loading import of_jobs
 from tests.report.made import completed
 from tests.report.made_sweep import SWEEP, job, trials, write_search
 from tests.report.test_report_browser import look_at_the_width, opened

@@ -6,7 +6,6 @@ import re
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.jobs import note_job
 from pipeline.journal.callbacks import Status
 from pipeline.report.__main__ import main
 from pipeline.report.comparison import render_comparison
@@ -14,8 +13,9 @@ from pipeline.report.comparison.conclusions import conclusions, no_conclusion, s
 from pipeline.report.comparison.groups import groups_of
 from pipeline.report.comparison.pictures import pictures_of
 from pipeline.report.comparison.tables import trial_columns, trial_rows
-from pipeline.sweep_loading import load_sweep, of_jobs
-from pipeline.sweeps import Sweep
+from pipeline.sweep.continuation import Sweep
+from pipeline.sweep.jobs import note_job
+from pipeline.sweep.sweep_loading import load_sweep, of_jobs
 from tests.report.made import completed, trial
 from tests.report.made_sweep import SWEEP, job, sweep, trials, write_search
 from tests.report.test_report_page import text_of

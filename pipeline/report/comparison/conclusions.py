@@ -13,7 +13,7 @@ from pipeline.report.comparison.groups import (
     status_of,
 )
 from pipeline.report.progress import course_of
-from pipeline.standings import Standing, Standings
+from pipeline.sweep.standings import Standing, Standings
 from pipeline.terminal.wording import count, duration
 
 

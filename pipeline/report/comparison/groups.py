@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.journal.callbacks import Status
-from pipeline.standings import Row, Standing
+from pipeline.sweep.standings import Row, Standing
 
 COMPLETED, FAILED, NOT_ENDED = "completed", "failed", "not ended"
 

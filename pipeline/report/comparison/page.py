@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.comparison_text import title
 from pipeline.journal.files import REPORT_FILE, replacing
 from pipeline.report.comparison import tables
 from pipeline.report.comparison.conclusions import (
@@ -20,7 +19,8 @@ from pipeline.report.comparison.pictures import pictures_of
 from pipeline.report.rendering import Embedded, embedded, fill
 from pipeline.report.summary import Fact
 from pipeline.report.tables import TableRow
-from pipeline.standings import Standing, Standings
+from pipeline.sweep.comparison_text import title
+from pipeline.sweep.standings import Standing, Standings
 from pipeline.terminal.wording import duration, number
 
 FILE_NAME = "comparison.html"

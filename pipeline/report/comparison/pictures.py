@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from pipeline.report.comparison.groups import Group
 from pipeline.report.layout import COLORS, Picture, figure, rounded
 from pipeline.report.progress import AXES, course_of
-from pipeline.standings import Standing
+from pipeline.sweep.standings import Standing
 
 UNITS = ("epochs", "seconds")
 

@@ -7,7 +7,7 @@ from pipeline.report.comparison.groups import Group, status_of
 from pipeline.report.tables import EMPTY, Cell, TableRow, optional, searched, told, value_of
 from pipeline.report.trials import score_of, scored, scoreless
 from pipeline.report.trials import status_of as status_of_trial
-from pipeline.standings import Row, Standing
+from pipeline.sweep.standings import Row, Standing
 from pipeline.terminal.wording import duration
 
 

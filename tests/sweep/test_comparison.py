@@ -13,10 +13,6 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from pipeline.comparison import compare
-from pipeline.comparison_files import draw, write_files
-from pipeline.comparison_text import conclusions, markdown, table, title
-from pipeline.jobs import Job, forget_jobs, note_job, read_jobs
 from pipeline.journal import history
 from pipeline.journal.callbacks import (
     EpochEnd,
@@ -28,7 +24,11 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.report.__main__ import main
-from pipeline.standings import best_so_far, gather, rank, running_seconds
+from pipeline.sweep.comparison import compare
+from pipeline.sweep.comparison_files import draw, write_files
+from pipeline.sweep.comparison_text import conclusions, markdown, table, title
+from pipeline.sweep.jobs import Job, forget_jobs, note_job, read_jobs
+from pipeline.sweep.standings import best_so_far, gather, rank, running_seconds
 from tests.processes import ROOT
 
 START = 1_700_000_000.0

@@ -15,8 +15,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pipeline.configuration.config import ConfigError, Resume
-from pipeline.jobs import read_jobs, withdraw
 from pipeline.journal.files import replacing
+from pipeline.sweep.jobs import read_jobs, withdraw
 
 FILE_NAME = "sweep.json"
 _LOCK = "lock"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.comparison_text import common, markdown
 from pipeline.journal.callbacks import Status
-from pipeline.standings import Row
+from pipeline.sweep.comparison_text import common, markdown
+from pipeline.sweep.standings import Row
 
 
 def log_comparison(

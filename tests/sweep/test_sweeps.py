@@ -12,13 +12,13 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline import comparison
 from pipeline.configuration.config import ConfigError, Resume
 from pipeline.journal.callbacks import SearchEnd, Status
 from pipeline.journal.history import FILE_NAME, History, read
 from pipeline.storage import find_ended
-from pipeline.sweeps import FILE_NAME as SWEEP
-from pipeline.sweeps import fingerprint, hold
+from pipeline.sweep import comparison
+from pipeline.sweep.continuation import FILE_NAME as SWEEP
+from pipeline.sweep.continuation import fingerprint, hold
 from tests.commands import Ended, alone
 from tests.records import search_begin, trial_begin, trial_end, write
 

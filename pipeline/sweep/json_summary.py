@@ -16,7 +16,7 @@ from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import Status
 from pipeline.journal.files import write_all
 from pipeline.journal.history import History, JournalError, fold, follow
-from pipeline.standings import running_seconds
+from pipeline.sweep.standings import running_seconds
 
 
 @dataclass(frozen=True)

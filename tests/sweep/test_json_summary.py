@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import read
-from pipeline.json_summary import summarise
+from pipeline.sweep.json_summary import summarise
 from tests.commands import alone, start
 from tests.records import write
 from tests.stories import Story, deliver

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.standings import Row
+from pipeline.sweep.standings import Row
 
 _NUMBERS = ("seed", "trials", "failed", "epochs", "seconds", "best score")
 _DESCRIPTION_LENGTH = 8000  # MLflow's limit for a tag's value

@@ -15,12 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.comparison_files import write_files
-from pipeline.comparison_run import log_comparison
-from pipeline.comparison_text import conclusions, table
-from pipeline.jobs import Job, forget_jobs, note_job, read_jobs, withdraw
-from pipeline.standings import Row, Standings
-from pipeline.sweep_loading import of_jobs
+from pipeline.sweep.comparison_files import write_files
+from pipeline.sweep.comparison_run import log_comparison
+from pipeline.sweep.comparison_text import conclusions, table
+from pipeline.sweep.jobs import Job, forget_jobs, note_job, read_jobs, withdraw
+from pipeline.sweep.standings import Row, Standings
+from pipeline.sweep.sweep_loading import of_jobs
 
 
 class Comparison(Callback):

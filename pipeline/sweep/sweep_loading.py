@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.configuration.config import ConfigError
-from pipeline.jobs import Job, read_jobs
 from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import read
 from pipeline.results.loading import is_run_id
-from pipeline.standings import Row, Standing, Standings, gather, rank
-from pipeline.sweeps import FILE_NAME as SWEEP
-from pipeline.sweeps import Sweep, identifier
+from pipeline.sweep.continuation import FILE_NAME as SWEEP
+from pipeline.sweep.continuation import Sweep, identifier
+from pipeline.sweep.jobs import Job, read_jobs
+from pipeline.sweep.standings import Row, Standing, Standings, gather, rank
 from pipeline.terminal.quiet import quieten
 
 

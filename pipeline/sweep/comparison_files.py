@@ -8,9 +8,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.comparison_text import conclusions, title
 from pipeline.journal.files import replacing
-from pipeline.standings import Row
+from pipeline.sweep.comparison_text import conclusions, title
+from pipeline.sweep.standings import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

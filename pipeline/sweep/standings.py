@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.jobs import Job
 from pipeline.journal import history
 from pipeline.journal.callbacks import Record, SearchBegin, SearchEnd
 from pipeline.journal.history import History
+from pipeline.sweep.jobs import Job
 
 
 @dataclass(frozen=True)
