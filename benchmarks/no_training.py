@@ -17,12 +17,12 @@ from pipeline import strategies
 from pipeline.datasets import Dataset, wine
 from pipeline.journal.callbacks import SearchBegin, SearchCallback, TrialEnd
 from pipeline.journal.history import Journal
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.tuner import Tuner
 from pipeline.training.best_epoch import EpochListener
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.weights import Weights
-from pipeline.trial_files import TrialFiles
-from pipeline.tuner import Tuner
 
 _OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 _WEIGHTS = Weights((np.zeros((8, 8), np.float32),), ())

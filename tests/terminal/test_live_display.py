@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from rich.console import Console
 from pipeline.journal.callbacks import Status
-from pipeline.interruption import Interruption
+from pipeline.search.interruption import Interruption
 from pipeline.terminal.progress import Progress
 from tests.terminal.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
 

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import components
 from pipeline.configuration.composition import compose_config
+from pipeline.search import components
 from tests.processes import free_port, post, run_pipeline, running
-from tests.test_search import write_table
+from tests.search.test_search import write_table
 
 pytestmark = pytest.mark.slow
 BUDGET = ["strategy.max_trials=1", "training.epochs=1"]

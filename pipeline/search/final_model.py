@@ -4,20 +4,20 @@ import time
 from pathlib import Path
 
 from pipeline.configuration.config import Config
-from pipeline.continuation import what_next
 from pipeline.evaluation import best_model as evaluation
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
+from pipeline.search.continuation import what_next
+from pipeline.search.trained_rates import trained_rates
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.tuner import SearchError, Tuner
 from pipeline.seeds import derive_seed
-from pipeline.trained_rates import trained_rates
 from pipeline.training.failures import is_trials_own, sentence
 from pipeline.training.final_callbacks import FinalCallbackError
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Trainer
-from pipeline.trial_files import TrialFiles
-from pipeline.tuner import SearchError, Tuner
 
 
 def evaluate_best(

@@ -7,14 +7,13 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from pipeline import components
 from pipeline.configuration.composition import compose_config
 from pipeline.datasets import Dataset, wine
 from pipeline.datasets.batches import Examples
 from pipeline.journal.callbacks import TrialBegin
 from pipeline.journal.history import fold, read
-from pipeline.search import SearchError, run_search
-from pipeline.trained_rates import trained_rates
+from pipeline.search import SearchError, components, run_search
+from pipeline.search.trained_rates import trained_rates
 from pipeline.training import throughput
 from pipeline.training.final_callbacks import FinalCallbackError, TrainedRates
 from pipeline.training.notices import Notices

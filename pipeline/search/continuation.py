@@ -9,9 +9,9 @@ import keras_tuner
 from pipeline.configuration.config import Config, Resume
 from pipeline.journal.callbacks import Status, TrialEnd
 from pipeline.journal.history import Attempt, History
+from pipeline.search.tuner import Earlier
 from pipeline.strategies import RestoredTrial
 from pipeline.terminal.wording import count
-from pipeline.tuner import Earlier
 
 _MOST_DEATHS = 3
 

@@ -14,7 +14,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from pipeline import components
+from pipeline.search import components
 from pipeline.training.best_epoch import DivergedError, EpochListener
 from pipeline.training.checkpoint import Checkpoint, TrainingState
 from pipeline.training.results import TrainingResult

@@ -17,10 +17,10 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.journal.files import StorageError
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.tuner import Earlier, SearchError, Tuner
 from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.training.trainer import Trainer
-from pipeline.trial_files import TrialFiles
-from pipeline.tuner import Earlier, SearchError, Tuner
 from tests.records import search_begin
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)

@@ -21,14 +21,14 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.trial_values import epoch_range, trial_begin
 from pipeline.seeds import derive_seed
 from pipeline.training.failures import SearchError, can_be_continued, is_trials_own, sentence
 from pipeline.training.results import TrainingResult, best_result, mean_metrics
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import DifferenceError, Verification
 from pipeline.training.weights import Weights
-from pipeline.trial_files import TrialFiles
-from pipeline.trial_values import epoch_range, trial_begin
 
 __all__ = ["Earlier", "SearchError", "Tuner"]
 

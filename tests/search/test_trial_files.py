@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.trial_files import TrialFiles
+from pipeline.search.trial_files import TrialFiles
 
 
 def make(tmp_path, *trials, keep_best=2, direction="min"):

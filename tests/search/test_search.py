@@ -16,9 +16,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from pipeline import components
 from pipeline.configuration.composition import compose_config
-from pipeline.search import SearchError, SearchResult, run_search
+from pipeline.search import SearchError, SearchResult, components, run_search
 from tests.processes import NO_REPORT
 from tests.stories import artifacts, description, runs
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.continuation import earlier, lost_attempts, position, restored_trials
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import fold
+from pipeline.search.continuation import earlier, lost_attempts, position, restored_trials
 from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 FAILED = {"status": Status.FAILED, "final": False}

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from pipeline.evaluation.model_files import VerificationError, save_and_load
-from pipeline.saving_check import check_saving
+from pipeline.search.saving_check import check_saving
 from pipeline.training.notices import Notices
 from tests.frozen.test_exact_features import backbone
 from tests.training import test_exact_training as exact

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.interruption import Interruption
+from pipeline.search.interruption import Interruption
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

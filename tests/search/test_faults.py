@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 
 from pipeline.journal.callbacks import Status, TrialBegin, TrialEnd
 from pipeline.journal.history import FILE_NAME, follow, read
-from tests.fault_points import AREAS, Point
-from tests.fault_process import counts_of, output_of, run
+from tests.search.fault_points import AREAS, Point
+from tests.search.fault_process import counts_of, output_of, run
 from tests.stories import artifacts
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ import weakref
 
 import pytest
 
-from pipeline.garbage import GarbageCollection
 from pipeline.journal.callbacks import SearchEnd, Status
+from pipeline.search.garbage import GarbageCollection
 from tests.records import search_begin, trial_end
 
 

@@ -10,27 +10,27 @@ import keras_tuner
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from pipeline import components, continuation
 from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.datasets.dataset import Dataset
-from pipeline.final_model import evaluate_best
-from pipeline.garbage import GarbageCollection, looked_at_later
-from pipeline.identity import describe
-from pipeline.interruption import Interruption
 from pipeline.journal.callbacks import SearchBegin, SearchCallback
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, Journal, follow, read
 from pipeline.report.renewal import Reporting
-from pipeline.saving_check import check_saving
-from pipeline.storage import Folder, find_ended, open_folder, write_config
+from pipeline.search import components, continuation
+from pipeline.search.final_model import evaluate_best
+from pipeline.search.garbage import GarbageCollection, looked_at_later
+from pipeline.search.identity import describe
+from pipeline.search.interruption import Interruption
+from pipeline.search.saving_check import check_saving
+from pipeline.search.storage import Folder, find_ended, open_folder, write_config
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.tuner import Earlier, SearchError, Tuner
 from pipeline.terminal.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri, redact
 from pipeline.training.notices import Notices
 from pipeline.training.trainer import Trainer
 from pipeline.training.verification import Verification
-from pipeline.trial_files import TrialFiles
-from pipeline.tuner import Earlier, SearchError, Tuner
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
 

@@ -7,8 +7,8 @@ import sys
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from tests.fault_points import Point, Watch
 from tests.processes import ROOT, arguments_of
+from tests.search.fault_points import Point, Watch
 
 _PATIENCE = 300.0
 _IMPORTED = (
@@ -75,7 +75,7 @@ def _live(line: str, folder: Path, real: bool, point: Point | None) -> None:
     os.dup2(output, 2)
     sys.stdout, sys.stderr = (os.fdopen(file, "w", closefd=False) for file in (1, 2))
     if not real:
-        from tests import fault_training
+        from tests.search import fault_training
 
         fault_training.make_up_trainings()
     sys.argv = ["pipeline", *arguments_of(line)]
