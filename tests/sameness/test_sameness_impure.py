@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.sameness import UnreadableError, identity
-from tests.test_sameness_functions import as_if_keras, scaled, with_attribute
+from tests.sameness.test_sameness_functions import as_if_keras, scaled, with_attribute
 
 FACTOR = 1.0
 COUNTER = iter(range(10**6))
