@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import keras_tuner
 import numpy as np
-from pipeline.preprocessing import ImageScaling
 
 from benchmarks import frozen_models
 from benchmarks.work import BATCH_SIZE, SEED, Work
 from pipeline.datasets import Dataset, Split, digits
 from pipeline.hypermodels import MLP, spaces
+from pipeline.preprocessing import ImageScaling
 from pipeline.seeds import derive_seed
 from pipeline.strategies.grids import key
 from pipeline.strategies.sampling import sample_unseen

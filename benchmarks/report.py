@@ -27,7 +27,7 @@ from pipeline.journal.callbacks import (
 )
 from pipeline.journal.encoding import encode
 from pipeline.journal.history import FILE_NAME
-from pipeline.report import write_report
+from pipeline.report.page import write_report
 
 _SPACE = (
     ("Float", {"name": "learning_rate", "min_value": 1e-4, "max_value": 1e-1, "sampling": "log"}),

@@ -65,7 +65,7 @@ def register_schema() -> None:
 
 def conf_dir() -> Path:
     """Return the folder of our configuration: beside the package, or inside an installed one."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 

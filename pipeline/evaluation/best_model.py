@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Inputs, Split
-from pipeline.evaluation.model_files import (
+from pipeline.evaluation.model_file import (
     WITHOUT,
     VerificationError,
     compare_predictions,

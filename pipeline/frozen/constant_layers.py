@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from pipeline.sameness import overridden
+from pipeline.frozen.sameness import overridden
 
 _CONSTANT = frozenset(
     [

@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipeline.frozen.constant_layers import draws, is_constant
 from pipeline.frozen.mixing import mixes_examples
 from pipeline.frozen.model_graph import calls
-from pipeline.sameness import UnreadableError, identity, settings, users_function
+from pipeline.frozen.sameness import UnreadableError, identity, settings, users_function
 
 
 class NotReusableError(ValueError):

@@ -4,8 +4,3 @@
 `figures` draws, Optuna's pictures from a `study`, others in `progress`, `curves`, `brackets` and
 `timeline`. `trials` and `space` read the journal for all of them.
 """
-
-from pipeline.report.figures import figures
-from pipeline.report.page import render, write_report
-
-__all__ = ["figures", "render", "write_report"]

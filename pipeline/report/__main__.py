@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.journal.files import REPORT_FILE, StorageError, replacing
-from pipeline.report.comparison import FILE_NAME as COMPARISON
-from pipeline.report.comparison import render_comparison
 from pipeline.report.page import render
 from pipeline.results.loading import load_search
-from pipeline.sweep.sweep_loading import is_sweep, load_sweep
+from pipeline.sweep.loading import is_sweep, load_sweep
+from pipeline.sweep.page import FILE_NAME as COMPARISON
+from pipeline.sweep.page import render_comparison
 
 WRITTEN, UNREACHABLE, WRONG = 0, 1, 2
 

@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.journal.files import REPORT_FILE, replacing
 from pipeline.journal.history import History, read
-from pipeline.journal.run_pages import read_pages
+from pipeline.journal.runs import read_pages
 from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.configuration.config import ConfigError
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import History, read
-from pipeline.journal.run_pages import read_pages
-from pipeline.journal.search_tables import epoch_rows, trials_csv
+from pipeline.journal.runs import read_pages
+from pipeline.journal.tables import epoch_rows, trials_csv
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 if TYPE_CHECKING:  # a second or two each
@@ -59,9 +59,9 @@ class Search:
     @cached_property
     def figures(self) -> "Mapping[str, go.Figure]":
         """The report's pictures by their names, for example `curves`."""
-        from pipeline import report
+        from pipeline.report.figures import figures
 
-        return report.figures(self.history)
+        return figures(self.history)
 
     @property
     def best_hyperparameters(self) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
-from pipeline.evaluation.model_files import (
+from pipeline.evaluation.model_file import (
     WITHOUT,
     VerificationError,
     compare_predictions,

@@ -60,8 +60,8 @@ def run_search(
     """Run one search, or continue it.
 
     Args:
-        config: A typed configuration, from `pipeline.configuration.composition.compose_config` or the
-            command line.
+        config: A typed configuration, of `pipeline.configuration.composition`
+            or the command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
         on_folder: Told of the search's folder before it begins, however it ends.

@@ -12,12 +12,12 @@ import yaml
 from filelock import FileLock, Timeout
 
 from pipeline.configuration.config import ConfigError, Resume
+from pipeline.configuration.overrides import decisive
 from pipeline.journal.arrays import check_arrays
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
 from pipeline.search.trial_files import FOLDER
-from pipeline.sweep.continuation import decisive
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
 

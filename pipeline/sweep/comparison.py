@@ -15,12 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.sweep.comparison_files import write_files
-from pipeline.sweep.comparison_run import log_comparison
-from pipeline.sweep.comparison_text import conclusions, table
+from pipeline.sweep.files import write_files
 from pipeline.sweep.jobs import Job, forget_jobs, note_job, read_jobs, withdraw
+from pipeline.sweep.loading import of_jobs
+from pipeline.sweep.run import log_comparison
 from pipeline.sweep.standings import Row, Standings
-from pipeline.sweep.sweep_loading import of_jobs
+from pipeline.sweep.text import conclusions, table
 
 
 class Comparison(Callback):
@@ -35,7 +35,7 @@ class Comparison(Callback):
         hydra:
           callbacks:
             comparison:
-              _target_: pipeline.comparison.Comparison
+              _target_: pipeline.sweep.comparison.Comparison
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
@@ -107,7 +107,7 @@ def _search_pages(sweep: str, uri: str) -> dict[str, str] | None:
 
 
 def _write_report(sweep: Standings, pages: Mapping[str, str], directory: Path) -> Path:
-    from pipeline.report.comparison import FILE_NAME, write_comparison
+    from pipeline.sweep.page import FILE_NAME, write_comparison
 
     searches = [replace(one, run=pages.get(one.row.search or "")) for one in sweep.searches]
     return write_comparison(replace(sweep, searches=tuple(searches)), directory / FILE_NAME)

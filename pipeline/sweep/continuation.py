@@ -15,13 +15,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pipeline.configuration.config import ConfigError, Resume
+from pipeline.configuration.overrides import decisive
 from pipeline.journal.files import replacing
 from pipeline.sweep.jobs import read_jobs, withdraw
 
 FILE_NAME = "sweep.json"
 _LOCK = "lock"
-# They decide where it is told and what is continued, not what is searched.
-_INDECISIVE = ("resume=", "tracking.uri=", "verbose=")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Continuation(Callback):
         hydra:
           callbacks:
             continuation:
-              _target_: pipeline.sweeps.Continuation
+              _target_: pipeline.sweep.continuation.Continuation
     """
 
     held: ClassVar[Held | None] = None
@@ -193,11 +192,6 @@ def identifier(directory: Path) -> str:
         return Sweep.read(directory).identifier
     except FileNotFoundError:  # a multirun without `Continuation`
         return directory.name
-
-
-def decisive(overrides: Iterable[str]) -> list[str]:
-    """Return the overrides that decide what is searched, whatever their order."""
-    return sorted(item for item in overrides if not item.lstrip("+").startswith(_INDECISIVE))
 
 
 def fingerprint(overrides: Iterable[str]) -> str:

@@ -8,9 +8,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.terminal.progress_lines import metrics, position, reason
-from pipeline.terminal.progress_state import Running, State
+from pipeline.terminal.lines import metrics, position, reason
 from pipeline.terminal.sparkline import sparkline
+from pipeline.terminal.state import Running, State
 from pipeline.terminal.wording import assignments, clock_time, count, number
 
 _LABEL = 8

@@ -16,9 +16,9 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
+from pipeline.terminal.lines import closing, epoch_line, opening, trial_line
 from pipeline.terminal.live_display import LiveDisplay
-from pipeline.terminal.progress_lines import closing, epoch_line, opening, trial_line
-from pipeline.terminal.progress_state import State, advance
+from pipeline.terminal.state import State, advance
 from pipeline.terminal.wording import count
 
 

@@ -11,7 +11,7 @@ from pipeline.journal.callbacks import EvaluationEnd, Record, SearchBegin
 from pipeline.journal.files import replacing
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import JournalError, follow
-from pipeline.journal.run_pages import TrialRun, append_run, write_runs
+from pipeline.journal.runs import TrialRun, append_run, write_runs
 from pipeline.tracking import registry
 from pipeline.tracking.addresses import run_page
 from pipeline.tracking.projection import Projection

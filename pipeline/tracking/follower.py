@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.journal.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
-from pipeline.journal.search_tables import write_tables
+from pipeline.journal.tables import write_tables
 from pipeline.tracking.addresses import describe_error, redact, resolve
 from pipeline.tracking.delivery import Courier, Position
 

@@ -12,7 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import FILE_NAME as JOURNAL
-from pipeline.journal.search_tables import write_tables
+from pipeline.journal.tables import write_tables
 from pipeline.tracking import summary
 from pipeline.tracking.runs import Key, Run, SearchRuns
 from pipeline.tracking.store import Store

@@ -19,7 +19,7 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.journal.history import History, fold
-from pipeline.journal.search_tables import EPOCHS_FILE, TRIALS_FILE
+from pipeline.journal.tables import EPOCHS_FILE, TRIALS_FILE
 from pipeline.tracking.curves import Curves
 
 Key = tuple[str, int] | None

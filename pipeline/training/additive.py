@@ -14,7 +14,7 @@ import keras
 from pipeline.frozen.constant_layers import is_constant_at_inference
 from pipeline.frozen.mixing import mixes_examples
 from pipeline.frozen.model_graph import fixed_batch_size, operations
-from pipeline.sameness import is_keras_own, overridden
+from pipeline.frozen.sameness import is_keras_own, overridden
 
 _FUNCTIONS = frozenset(
     [

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
-from pipeline.frozen.frozen_watch import has_changed
 from pipeline.frozen.model_graph import calls
 from pipeline.frozen.part import FrozenPart, NotReusableError
 from pipeline.frozen.rounding import are_close
+from pipeline.frozen.watch import has_changed
 from pipeline.training.fitting import Fitting
 
 _ROWS = 8

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from pipeline.datasets.batches import EpochByEpoch, Examples
-from pipeline.frozen.frozen_watch import watches
 from pipeline.frozen.part import FrozenPart
+from pipeline.frozen.watch import watches
 from pipeline.training.throughput import Throughput, makes_its_steps
 
 _FAST = Throughput()

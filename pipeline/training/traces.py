@@ -16,7 +16,7 @@ import keras
 
 from pipeline.frozen.model_graph import operations
 from pipeline.frozen.part import FrozenPart
-from pipeline.sameness import UnreadableError, identity, settings, users_code
+from pipeline.frozen.sameness import UnreadableError, identity, settings, users_code
 from pipeline.training.fitting import Fitting
 from pipeline.training.release import build_state
 from pipeline.training.weights import Weights, build_optimizer

@@ -11,8 +11,8 @@ import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
 from pipeline.frozen.features import Features
-from pipeline.frozen.frozen_watch import FrozenPartChangedError, may_unfreeze
 from pipeline.frozen.part import has_frozen_weights
+from pipeline.frozen.watch import FrozenPartChangedError, may_unfreeze
 from pipeline.seeds import derive_seed
 from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.training.checkpoint import Checkpoint

@@ -11,10 +11,10 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
-from pipeline.preprocessing import Standardization
 
 from pipeline import datasets
 from pipeline.datasets import Dataset, Split, downloads
+from pipeline.preprocessing import Standardization
 from tests.processes import ROOT
 
 CONF = ROOT / "conf" / "dataset"

@@ -4,6 +4,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+
 from pipeline.preprocessing import ImageScaling, Standardization, TableEncoding
 
 

@@ -8,7 +8,6 @@ import re
 import keras
 import numpy as np
 import pytest
-from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split, diabetes, wine
 from pipeline.evaluation.best_model import EvaluationError, VerificationError, evaluate
@@ -18,6 +17,7 @@ from pipeline.evaluation.predictions import (
     predicted_values,
     report_regression,
 )
+from pipeline.preprocessing import Standardization
 from pipeline.training.notices import Notices
 
 SIZES = {"validation_size": 0.2, "test_size": 0.2, "seed": 0}

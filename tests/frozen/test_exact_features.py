@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
 from pipeline.frozen.part import NotReusableError
+from pipeline.preprocessing import Standardization
 from pipeline.training import feature_check
 from tests.training import test_exact_training as exact
 

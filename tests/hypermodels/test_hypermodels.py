@@ -9,11 +9,11 @@ import keras_tuner
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from pipeline.preprocessing import ImageScaling, Standardization
 
 from pipeline.datasets import Dataset
 from pipeline.datasets.splits import Split
 from pipeline.hypermodels import CNN, MLP, Transfer, backbones
+from pipeline.preprocessing import ImageScaling, Standardization
 from tests.processes import ROOT
 
 CONF = ROOT / "conf" / "model"

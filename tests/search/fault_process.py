@@ -13,10 +13,10 @@ from tests.search.fault_points import Point, Watch
 _PATIENCE = 300.0
 _IMPORTED = (
     "pytest",
-    "fault_process",
-    "fault_training",
+    "tests.search.fault_process",
+    "tests.search.fault_training",
     "pipeline.__main__",
-    "pipeline.search",
+    "pipeline.search.search",
     "pipeline.tracking.models",
     "pipeline.evaluation.best_model",
     "matplotlib.backends.backend_agg",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pipeline.evaluation.model_files import VerificationError, save_and_load
+from pipeline.evaluation.model_file import VerificationError, save_and_load
 from pipeline.search.saving_check import check_saving
 from pipeline.training.notices import Notices
 from tests.frozen.test_exact_features import backbone

@@ -25,10 +25,10 @@ from pipeline.journal.callbacks import (
 )
 from pipeline.report.__main__ import main
 from pipeline.sweep.comparison import compare
-from pipeline.sweep.comparison_files import draw, write_files
-from pipeline.sweep.comparison_text import conclusions, markdown, table, title
+from pipeline.sweep.files import draw, write_files
 from pipeline.sweep.jobs import Job, forget_jobs, note_job, read_jobs
 from pipeline.sweep.standings import best_so_far, gather, rank, running_seconds
+from pipeline.sweep.text import conclusions, markdown, table, title
 from tests.processes import ROOT
 
 START = 1_700_000_000.0
@@ -474,7 +474,7 @@ CONFIG = """
       output_subdir: null
       run: {dir: .}
       sweep: {dir: sweep, subdir: .}
-      callbacks: {comparison: {_target_: pipeline.comparison.Comparison}}
+      callbacks: {comparison: {_target_: pipeline.sweep.comparison.Comparison}}
 """
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from pipeline.journal.callbacks import Status
 from pipeline.search.interruption import Interruption
 from pipeline.terminal.progress import Progress
-from tests.terminal.test_progress import END, SEARCH, epoch_end, failed, tell, trial_begin, trial_end
+from tests.terminal.test_progress import END, SEARCH, epoch_end, failed, tell
+from tests.terminal.test_progress import trial_begin, trial_end
 
 pause, epochs = {pause}, {epochs}
 interruption = Interruption(tells=False)

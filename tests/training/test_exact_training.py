@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
 from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
+from pipeline.preprocessing import Standardization
 from pipeline.training.trainer import Execution, Trainer
 
 BATCH = 8

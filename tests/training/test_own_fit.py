@@ -10,9 +10,9 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split
+from pipeline.preprocessing import Standardization
 from pipeline.training.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.training.notices import Notices
 from pipeline.training.trainer import Execution, Trainer

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import callbacks as kc
 from keras import layers, losses, metrics, optimizers, regularizers
-from pipeline.preprocessing import Standardization
 
 from pipeline.datasets import Dataset, Split
+from pipeline.preprocessing import Standardization
 
 ROWS = 48
 

@@ -1,0 +1,10 @@
+"""How raw examples become numbers, where users import it from (`pipeline.datasets`)."""
+
+from pipeline.datasets.preprocessing import (
+    ImageScaling,
+    Preprocessing,
+    Standardization,
+    TableEncoding,
+)
+
+__all__ = ["ImageScaling", "Preprocessing", "Standardization", "TableEncoding"]

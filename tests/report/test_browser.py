@@ -1,0 +1,158 @@
+"""The report in a real browser: from disk, with no network, on a screen and on a telephone."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from pipeline.report.page import render
+from tests.report.made import choice, completed, number, search, trial
+
+DRAWN = {  # what of each picture must be on the screen
+    "progress_trials": ".scatterlayer path.point",
+    "progress_epochs": ".scatterlayer path.js-line",
+    "progress_seconds": ".scatterlayer path.js-line",
+    "curves": ".scatterlayer path.js-line",
+    "importances": ".barlayer .point path",
+    "parallel_coordinates": ".scatterlayer path.js-line",
+    "slice": ".scatterlayer path.point",
+    "contour": ".heatmaplayer image, .contourlayer path",
+    "brackets": ".scatterlayer path.point",
+    "timeline": ".barlayer .point path",
+}
+EVIL = "<img src=x onerror=alert(1)>"
+LINK = "http://127.0.0.1:5000/#/experiments/1/runs/abc"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """The report of a Hyperband with promotions, failures and many names."""
+    trials = []
+    for index in range(18):
+        values = {"learning_rate_of_the_optimizer": 10 ** -(1 + index / 8), "units": 8 + index}
+        values["activation"] = "relu" if index % 2 else EVIL
+        lineage = {"bracket": 2, "round": 0, "parent": None}
+        score = None if index == 9 else 2.5 - index / 9
+        told = {"message": "ValueError: no", "traceback": "Traceback"} if score is None else {}
+        trials.append(trial(f"{index:04}", values, score, epochs=2, lineage=lineage, **told))
+    for index in range(18, 22):
+        parent = f"{index - 4:04}"
+        lineage = {"bracket": 2, "round": 1, "parent": parent}
+        values = trials[index - 4][0].hyperparameters
+        score = 0.3 + (index % 3) / 10
+        trials.append(
+            trial(f"{index:04}", values, score, initial_epoch=2, epochs=6, lineage=lineage)
+        )
+    space = [
+        number("learning_rate_of_the_optimizer", 1e-4, 1e-1, sampling="log"),
+        number("units", 8, 64, "Int"),
+        choice("activation", "relu", EVIL),
+    ]
+    history = search(trials, *space, strategy="hyperband", end=completed())
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render(history, {"0018": LINK}), encoding="utf-8")
+    return path
+
+
+def opened(browser, report, width, scheme, name):
+    """The report from disk; nothing may go wrong, and nothing may be asked of a network."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context.set_offline(True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text))
+    page.on("request", lambda got: wrong.append(got.url))
+    page.goto(report.as_uri())
+    assert wrong == [report.as_uri()]
+    wrong.clear()
+    yield page
+    save_picture(page, name)
+    context.close()
+    assert [told for told in wrong if not told.startswith(("data:", "blob:"))] == []
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["screen", "telephone"])
+def page(request, browser, report):
+    width, scheme = request.param
+    yield from opened(browser, report, width, scheme, f"report-{width}")
+
+
+def save_picture(page, name: str) -> None:
+    """To be looked at: `SCREENSHOT_DIR=/tmp pytest tests/report/test_report_browser.py`."""
+    folder = os.environ.get("SCREENSHOT_DIR")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def test_the_report(page):
+    """In one test, so that the page is opened once."""
+    look_at_pictures(page)
+    look_at_the_width(page)
+    sort_the_leaderboard(page)
+
+
+def look_at_pictures(page):
+    """Each is drawn when it comes near the screen, not before."""
+    assert page.locator(".picture").count() == len(DRAWN)
+    assert page.locator("#timeline .main-svg").count() == 0
+    for name, marks in DRAWN.items():
+        picture = page.locator(f"#{name}")
+        picture.scroll_into_view_if_needed()
+        expect(picture.locator(marks).first).to_be_attached()
+        boxes = picture.locator(marks).evaluate_all(
+            "marks => marks.map(mark => mark.getBoundingClientRect().toJSON())"
+        )
+        frame = picture.locator(".plot").bounding_box()
+        seen = [box for box in boxes if box["width"] + box["height"] > 2]
+        assert seen, name
+        assert any(
+            frame["x"] <= box["x"] <= frame["x"] + frame["width"]
+            and frame["y"] <= box["y"] <= frame["y"] + frame["height"]
+            for box in seen
+        ), name
+        assert picture.locator(".xtick text, .xaxislayer-above text").count() > 1, name
+
+
+def look_at_the_width(page):
+    """The page is as wide as the screen; what is wider scrolls by itself."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    texts = page.locator("h1, h2, h3, p, figcaption, dd, li")
+    assert texts.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth + 1)")
+
+
+def sort_the_leaderboard(page):
+    """By a number, in reverse and by the keyboard; what has no score stays last."""
+    table = page.locator("#leaderboard table")
+
+    def column(title):
+        titles = table.locator("th").all_text_contents()
+        place = [one.strip() for one in titles].index(title) + 1
+        return table.locator(f"tbody td:nth-child({place})").all_text_contents()
+
+    trials = column("trial")
+    assert len(trials) == 22
+    assert trials[-1].strip() == "0009"
+    scores = [float(text) for text in column("val_loss")[:-1]]
+    assert scores == sorted(scores)
+    table.get_by_role("button", name="val_loss").click()
+    table.get_by_role("button", name="val_loss").click()
+    assert [float(text) for text in column("val_loss")[:-1]] == sorted(scores, reverse=True)
+    assert column("val_loss")[-1] == ""
+    expect(table.locator("th[aria-sort=descending]")).to_have_text("val_loss")
+    table.get_by_role("button", name="units").focus()
+    page.keyboard.press("Enter")
+    units = [int(text) for text in column("units")]
+    assert units == sorted(units)
+    table.get_by_role("button", name="activation").click()
+    assert column("activation") == sorted(column("activation"))
+    expect(table.get_by_role("link", name="0018")).to_have_attribute("href", LINK)
+
+
+def test_it_is_printed_whole(browser, report):
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".plot .main-svg:first-child")).to_have_count(len(DRAWN))
+    page.close()
