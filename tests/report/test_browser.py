@@ -80,7 +80,7 @@ def page(request, browser, report):
 
 
 def save_picture(page, name: str) -> None:
-    """To be looked at: `SCREENSHOT_DIR=/tmp pytest tests/report/test_report_browser.py`."""
+    """To be looked at: `SCREENSHOT_DIR=/tmp pytest tests/report/test_browser.py`."""
     folder = os.environ.get("SCREENSHOT_DIR")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -86,7 +86,7 @@ def curves(page: Page, metric: str) -> Locator:
 
 
 def save_picture(page: Page) -> None:
-    """Renew the README's picture: `SCREENSHOT_DIR=docs pytest tests/test_browser.py`."""
+    """Renew the README's picture: `SCREENSHOT_DIR=docs pytest tests/tracking/test_browser.py`."""
     folder = os.environ.get("SCREENSHOT_DIR")
     if folder:
         page.wait_for_timeout(2000)  # until nothing moves
