@@ -1,4 +1,4 @@
-"""The datasets: what a search trains, validates and tests on, and their loaders."""
+"""A dataset: what a search trains, validates and tests on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

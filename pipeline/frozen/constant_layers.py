@@ -1,7 +1,8 @@
 """Keras's layers that give the same for the same example in every step, if no weight is trained.
 
-`tests/test_constant_layers.py` makes the list: it runs each layer that Keras exports, frozen, in
-training and at inference, twice and in other batches, and looks at what its variables became.
+`tests/frozen/test_constant_layers.py` makes the list: it runs each layer that Keras exports,
+frozen, in training and at inference, twice and in other batches, and looks at what its variables
+became.
 """
 
 from typing import Any

@@ -2,8 +2,8 @@
 
 Keras's default loss and most of its metrics are sums over examples, divided by their number. Others
 are not: a loss with `reduction="sum"` grows with the batch, R² as a function is one number a batch,
-an in-batch loss compares the examples of a batch. `tests/test_additive.py` makes the lists: it
-evaluates each loss, metric and layer that Keras exports in batches of several sizes.
+an in-batch loss compares the examples of a batch. `tests/training/test_additive.py` makes the
+lists: it evaluates each loss, metric and layer that Keras exports in batches of several sizes.
 """
 
 from collections.abc import Callable
