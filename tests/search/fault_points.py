@@ -26,15 +26,17 @@ from tests.processes import ROOT
 
 _LINES = {
     "training": (
-        *("trainer.py", "fault_training.py", "best_epoch.py", "checkpoint.py", "results.py"),
-        *("weights.py", "arrays.py", "files.py"),
+        *("training/trainer.py", "search/fault_training.py", "training/best_epoch.py"),
+        *("training/checkpoint.py", "training/results.py", "training/weights.py"),
+        *("journal/arrays.py", "journal/files.py"),
     ),
     "loop": (
-        *("search.py", "tuner.py", "history.py", "storage.py", "trial_files.py"),
-        *("continuation.py", "strategies/oracle.py", "strategies/hyperband.py"),
+        *("search/search.py", "search/tuner.py", "search/storage.py", "search/trial_files.py"),
+        *("search/continuation.py", "journal/history.py"),
+        *("strategies/oracle.py", "strategies/hyperband.py"),
     ),
     "evaluation": (
-        *("evaluation.py", "predictions.py"),
+        *("evaluation/best_model.py", "evaluation/predictions.py"),
         *("tracking/registry.py", "tracking/models.py"),
     ),
     "tracking": tuple(
