@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imp
 os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # so is this; the command line sets both
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+# Whoever starts a program in the background may have it ignore Ctrl-C; so would what we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
