@@ -1,5 +1,6 @@
 """What several test modules share: how the libraries behave, and stores that are ready to use."""
 
+import gc
 import os
 import shutil
 import signal
@@ -47,6 +48,12 @@ def pytest_terminal_summary(terminalreporter):
             f"faults: {kills} kills, {len(faults)} searches, {lost} trials lost, "
             f"{doubled} trials doubled, {runs} runs doubled"
         )
+
+
+def pytest_collection_finish():
+    """Let Keras collect garbage quickly: before each model it looks at all that was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -57,11 +57,17 @@ def with_borrowed_name(value):
     return head(inputs, frozen(layers.Dense(6, activation=activation), inputs))
 
 
-FUNCTIONS = [with_activation_layer, with_activation, with_borrowed_name]
+FUNCTIONS = [
+    pytest.param(with_activation_layer, False, marks=pytest.mark.thorough),
+    (with_activation, False),
+    (with_borrowed_name, True),
+    pytest.param(with_activation_layer, True, marks=pytest.mark.thorough),
+    pytest.param(with_activation, True, marks=pytest.mark.thorough),
+    pytest.param(with_borrowed_name, False, marks=pytest.mark.thorough),
+]
 
 
-@pytest.mark.parametrize("build", FUNCTIONS)
-@pytest.mark.parametrize("on_disk", [False, True], ids=["memory", "another search"])
+@pytest.mark.parametrize(("build", "on_disk"), FUNCTIONS)
 def test_features_are_not_those_of_another_function(build, on_disk, tmp_path):
     refusals = []
     for _ in range(1 + on_disk):
@@ -127,7 +133,9 @@ def standardized(value):
     return head(inputs, layers.Rescaling(1.0)(text(inputs["word"])))
 
 
-@pytest.mark.parametrize("build", [looked_up, adapted, standardized])
+@pytest.mark.parametrize(
+    "build", [looked_up, adapted, pytest.param(standardized, marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("inputs", ["words"], indirect=True)
 def test_features_are_not_those_of_another_vocabulary(build, inputs):
     exact.assert_as_keras(*exact.after_another(build, features=exact.make_features()))
@@ -158,7 +166,11 @@ def as_long_as_the_longest(value):
 
 @pytest.mark.parametrize(
     ("build", "inputs"),
-    [(sparse, "words"), (swapped, "pairs"), (as_long_as_the_longest, "texts")],
+    [
+        pytest.param(sparse, "words", marks=pytest.mark.thorough),
+        (swapped, "pairs"),
+        (as_long_as_the_longest, "texts"),
+    ],
     indirect=["inputs"],
 )
 def test_features_are_not_those_of_another_form(build, inputs):
@@ -201,7 +213,9 @@ class ReplaceLater(keras.callbacks.Callback):
             self.model.get_layer("backbone").set_weights([WEIGHTS * 3, np.zeros(6, np.float32)])
 
 
-@pytest.mark.parametrize("callback", [Replace, ReplaceLater])
+@pytest.mark.parametrize(
+    "callback", [pytest.param(Replace, marks=pytest.mark.thorough), ReplaceLater]
+)
 def test_a_callback_that_changes_frozen_weights_is_heeded(callback):
     refusals = []
     features = exact.make_features(None, refusals)

@@ -83,10 +83,10 @@ def assert_same_training(hypermodel, features, dataset=DATASET, *, rel=1e-4, **a
 @pytest.mark.parametrize(
     ("name", "nested"),
     [
-        ("InceptionV3", False),
+        pytest.param("InceptionV3", False, marks=pytest.mark.thorough),
         ("MobileNetV2", True),
         pytest.param("MobileNetV2", False, marks=pytest.mark.thorough),
-        ("EfficientNetB0", True),
+        pytest.param("EfficientNetB0", True, marks=pytest.mark.thorough),
     ],
 )
 def test_same_losses_and_weights_on_a_backbone(name, nested, make):
@@ -98,7 +98,7 @@ def test_same_losses_and_weights_on_a_backbone(name, nested, make):
     assert len(result.weights.model) < 12  # the head's: the backbone's are kept once
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_our_own_hypermodel_without_the_dropout_of_its_backbone(make):
     features, told, reasons = make()
     hypermodel = Transfer(dataset=DATASET, backbone="EfficientNetB0", weights=None, pooling="avg")
@@ -126,16 +126,22 @@ class Small(keras_tuner.HyperModel):
         return compiled(inputs, self.network(inputs), **self.arguments)
 
 
+AVERAGED = functools.partial(keras.optimizers.Adam, use_ema=True)
+
+
+def squared(y, p):
+    return keras.losses.sparse_categorical_crossentropy(y, p) ** 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        {},
-        {"optimizer": keras.optimizers.SGD},
-        {"optimizer": functools.partial(keras.optimizers.Adam, use_ema=True)},
-        {"loss": lambda y, p: keras.losses.sparse_categorical_crossentropy(y, p) ** 2},
-        {"run_eagerly": True},
+        pytest.param({}, id="adam"),
+        pytest.param({"optimizer": keras.optimizers.SGD}, id="sgd", marks=pytest.mark.thorough),
+        pytest.param({"optimizer": AVERAGED}, id="averaged", marks=pytest.mark.thorough),
+        pytest.param({"loss": squared}, id="own loss"),
+        pytest.param({"run_eagerly": True}, id="eagerly", marks=pytest.mark.thorough),
     ],
-    ids=["adam", "sgd", "averaged", "own loss", "eagerly"],
 )
 def test_same_losses_and_weights_however_it_is_compiled(arguments, make):
     class Compiled(Small):
@@ -148,7 +154,9 @@ def test_same_losses_and_weights_however_it_is_compiled(arguments, make):
     assert sum(told) > 0
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.thorough)]
+)
 def test_features_of_every_precision(precision, make):
     features, told, reasons = make()
     assert_same_training(Small(), features, rel=0.05, precision=precision)
@@ -179,7 +187,9 @@ def test_retraining_on_features_is_retraining_the_whole(make):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("other", ["weights", "dataset", "configuration"])
+@pytest.mark.parametrize(
+    "other", ["weights", "dataset", pytest.param("configuration", marks=pytest.mark.thorough)]
+)
 def test_never_those_of_another(other, make):
     features, told, _ = make()
     train(make_trainer(Small(), features))
@@ -301,18 +311,33 @@ MIXED = {
 }
 
 
-@pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        "the mean",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("those before", "those after")
+        ),
+    ],
+)
 def test_layers_that_mix_the_examples_of_a_batch_end_it(make, mixed):
     features, _, reasons = make()
-    assert_same_training(Mixing(mixed), features)
+    assert_same_training(Mixing(MIXED[mixed]), features)
     assert reasons == []
 
 
-@pytest.mark.parametrize("mixed", MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        "those before",
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("the mean", "those after")),
+    ],
+)
 def test_features_of_what_is_wrongly_thought_to_keep_examples_apart(make, mixed, monkeypatch):
     monkeypatch.setattr(frozen, "mixes_examples", lambda operation: False)
     features, _, reasons = make()
-    assert_same_training(Mixing(mixed), features)
+    assert_same_training(Mixing(MIXED[mixed]), features)
     assert reasons == ["its frozen layers mix the examples of a batch"]
 
 
@@ -410,7 +435,7 @@ REUSED = (
 @pytest.mark.slow
 def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
     (tmp_path / "conf/dataset").mkdir(parents=True)
-    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: frozen_models.images\n")
+    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")
     ended = command(REUSED)
     assert (ended.code, ended.err) == (0, "")
     lines = [line for line in ended.out.splitlines() if line.startswith("features of")]
@@ -427,7 +452,7 @@ def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, 
 def test_a_line_says_why_they_are_not_reused(command, tmp_path, store):
     (tmp_path / "conf/dataset").mkdir(parents=True)
     (tmp_path / "conf/model").mkdir(parents=True)
-    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: frozen_models.images\n")
+    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")
     (tmp_path / "conf/model/mine.yaml").write_text("_target_: mine.build\n")
     (tmp_path / "mine.py").write_text(
         """
