@@ -50,10 +50,12 @@ def pytest_terminal_summary(terminalreporter):
         )
 
 
-def pytest_collection_finish():
-    """Let Keras collect garbage quickly: before each model it looks at all that was imported."""
-    gc.collect()
-    gc.freeze()
+@pytest.fixture(autouse=True)
+def _quick_garbage_collections():
+    """Before every model Keras looks for garbage: not in all that was imported, nor collected."""
+    if gc.get_freeze_count() == 0:  # the first test, or a search has ended
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Whole searches, and what MLflow shows of them, compared with what Keras itself reported."""
 
 import dataclasses
-import gc
 import math
 import statistics
 import time
@@ -205,15 +204,6 @@ class Shown:
 
     def text(self, path) -> str:
         return Path(self.client.download_artifacts(self.id, path)).read_text()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_garbage_collections():
-    """Before every model Python looks for garbage, also among the objects of the libraries."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

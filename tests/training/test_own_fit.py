@@ -3,7 +3,6 @@
 What is right is what the same `fit` does under plain Keras.
 """
 
-import gc
 from dataclasses import replace
 
 import keras
@@ -19,14 +18,6 @@ from pipeline.training.trainer import Execution, Trainer
 
 ROWS, SEED, EPOCHS = 24, 7, 3
 SLOWLY, TOO_FAST = 0.05, 0.9  # learning rates: the loss falls, and rises
-
-
-@pytest.fixture(scope="module", autouse=True)
-def libraries_out_of_sight():
-    """Keras collects garbage for every model; it need not look at all that was imported."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def examples(seed: int) -> Split:
