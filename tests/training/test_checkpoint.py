@@ -20,6 +20,7 @@ from pipeline.training.callback_state import callback_state, restore_callback
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.notices import Notices
 from pipeline.training.trainer import Execution, Trainer
+from tests.sampled import sampled
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 EPOCHS = 8
@@ -107,7 +108,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("callbacks", [list, stopping])
+@pytest.mark.parametrize("callbacks", [pytest.param(list, marks=pytest.mark.thorough), stopping])
 def test_continues_at_the_epoch_it_had_reached(callbacks, tmp_path):
     with_ = trainer(callbacks=callbacks)
     whole = train(with_, None)
@@ -342,12 +343,18 @@ def test_all_callbacks_of_keras_are_tried():
 
 
 @pytest.mark.usefixtures("listener")
-@pytest.mark.parametrize("name", OF_KERAS)
-def test_a_training_with_a_callback_of_keras_continues(name, switchable, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "make"),
+    sampled(
+        {name: (name, make) for name, make in OF_KERAS.items()},
+        *("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "SwapEMAWeights"),
+    ),
+)
+def test_a_training_with_a_callback_of_keras_continues(name, make, switchable, tmp_path):
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values["use_ema"] = "EMA" in name
     whole, continued, states, learnt = interrupted(
-        switchable, lambda path: [OF_KERAS[name](path)], tmp_path, hyperparameters=hyperparameters
+        switchable, lambda path: [make(path)], tmp_path, hyperparameters=hyperparameters
     )
     assert_same(continued, whole)
     np.testing.assert_equal(learnt, states)
@@ -385,7 +392,10 @@ def test_a_csv_file_keeps_the_rows_of_other_trainings(append, switchable, tmp_pa
     assert others in file.read_bytes()
 
 
-@pytest.mark.parametrize("left", [None, b"", b"epoch;loss\r\n0;1\r\n1;1\r\n2"])
+LEFT = {"nothing": None, "empty": b"", "torn": b"epoch;loss\r\n0;1\r\n1;1\r\n2"}
+
+
+@pytest.mark.parametrize("left", sampled(LEFT, "torn"))
 def test_a_csv_file_goes_on_whatever_became_of_it(left, switchable, tmp_path):
     file, path = tmp_path / "log.csv", tmp_path / "checkpoint-0.npz"
     switchable.make = lambda: [keras.callbacks.CSVLogger(file, separator=";")]

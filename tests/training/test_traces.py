@@ -14,6 +14,7 @@ from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.training import throughput, traces
 from pipeline.training.trainer import Execution, Trainer
+from tests.sampled import sampled
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 
@@ -136,7 +137,9 @@ SAME_TRACE = {
 }
 
 
-@pytest.mark.parametrize("make", SAME_TRACE.values(), ids=SAME_TRACE)
+@pytest.mark.parametrize(
+    "make", sampled(SAME_TRACE, "adam", "moving averages", "a loss with its own arguments")
+)
 def test_trains_as_a_new_model_does(make):
     trainer, watch = make_trainer()
     train(trainer, make(1e-2), seed=1)
@@ -298,7 +301,10 @@ OTHER_TRACE = {
 }
 
 
-@pytest.mark.parametrize("build", OTHER_TRACE.values(), ids=OTHER_TRACE)
+@pytest.mark.parametrize(
+    "build",
+    sampled(OTHER_TRACE, "what it lets decay", "a function as loss", "what is trained", "a lambda"),
+)
 def test_another_model_is_trained_itself(build):
     trainer, watch = make_trainer()
     train(trainer, {"build": lambda: build(0)})
@@ -330,7 +336,10 @@ def start_later(model):
     model._initial_epoch = 2  # as Keras's BackupAndRestore does
 
 
-@pytest.mark.parametrize("change", [freeze, note, start_later])
+CHANGES = {"freeze": freeze, "note": note, "start later": start_later}
+
+
+@pytest.mark.parametrize("change", sampled(CHANGES, "freeze"))
 def test_a_model_that_a_callback_has_changed_is_not_trained_again(change):
     make = SAME_TRACE["adam"]
     trainer, watch = make_trainer(Watch(at_end=change))

@@ -9,6 +9,7 @@ from pipeline.frozen.features import Features
 from pipeline.training.throughput import Throughput, validation_batch_size
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import Verification
+from tests.sampled import sampled
 from tests.training.zoo import DATA, ZOO
 
 BATCH = 8
@@ -25,7 +26,14 @@ class Built(keras_tuner.HyperModel):
         return self._build_of_a_rate(hp.values["rate"])
 
 
-@pytest.mark.parametrize("name", ZOO)
+EVERYWHERE = (  # one of each way that a training can be made faster, or cannot
+    *("dropout", "batch normalization", "spectral normalization", "a model in a model"),
+    *("masked embedding", "preprocessing", "frozen layers", "a user's layer", "a sum"),
+    *("a metric of a batch", "momentum", "decay with exceptions, wrapped", "early stopping"),
+)
+
+
+@pytest.mark.parametrize("name", sampled({name: name for name in ZOO}, *EVERYWHERE))
 def test_is_trained_as_plain_keras_trains_it(name):
     animal, validations, steppings = ZOO[name], [], []
 
