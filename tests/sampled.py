@@ -1,13 +1,13 @@
 """Cases of which CI takes a few, as others have tested the same mechanism."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 
-def sampled(cases: Mapping[str, Any], *kept: str) -> Iterator[Any]:
-    """Yield cases as a test's parameters: those that are named here, the rest as thorough.
+def sampled(cases: Mapping[str, Any], *kept: str) -> list[Any]:
+    """Return cases as a test's parameters: those that are named here, the rest as thorough.
 
     Args:
         cases: A parameter, or a tuple of several, by its name.
@@ -17,7 +17,9 @@ def sampled(cases: Mapping[str, Any], *kept: str) -> Iterator[Any]:
         AssertionError: There is no case of a name.
     """
     assert set(kept) <= cases.keys(), set(kept) - cases.keys()
+    parameters = []
     for name, case in cases.items():
-        marks = () if name in kept else pytest.mark.thorough
         values = case if isinstance(case, tuple) else (case,)
-        yield pytest.param(*values, id=name, marks=marks)
+        marks = () if name in kept else pytest.mark.thorough
+        parameters.append(pytest.param(*values, id=name, marks=marks))
+    return parameters
