@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept import Kept
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imported
 os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # so is this; the command line sets both
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -97,6 +99,12 @@ def command(tmp_path, monkeypatch, capfd):
     command = Command(tmp_path, monkeypatch, capfd)
     yield command
     command.close()
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory) -> Kept:
+    """Folders that searches have left, for the tests that go on from there."""
+    return Kept(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture

@@ -96,15 +96,22 @@ def signals(number: int, call: int, times: int = 1) -> str:
     return f"'+callbacks.once={once}'"
 
 
+@pytest.mark.xdist_group("resume")  # they share a search
 class TestInterrupted:
     LINE = f"{WINE} strategy.max_trials=3 seed=3"
 
     @pytest.fixture
-    def whole(self, command, tmp_path, store):
-        (tmp_path / "calls").write_text("." * 1000)
+    def tmp_path(self, kept):
+        return kept.new_folder()
+
+    @pytest.fixture
+    def whole(self, command, tmp_path, store, kept):
         line = f"{self.LINE} {signals(signal.SIGINT, 5)}"
-        assert command(line).code == 0
-        (tmp_path / "calls").unlink()
+        if not kept.restore("a whole search", tmp_path):
+            (tmp_path / "calls").write_text("." * 1000)
+            assert command(line).code == 0
+            (tmp_path / "calls").unlink()
+            kept.keep("a whole search", tmp_path)
         (history,) = searches(tmp_path)
         return history, f"{line} storage=other"
 

@@ -22,6 +22,8 @@ from pipeline.sweep.continuation import fingerprint, hold
 from tests.commands import Ended, alone
 from tests.records import search_begin, trial_begin, trial_end, write
 
+pytestmark = pytest.mark.xdist_group("sweeps")  # they share a sweep
+
 MINE = """
 import os
 import signal
@@ -69,18 +71,25 @@ INTERRUPTED = "error: interrupted; the same command continues this sweep\n"
 
 
 @pytest.fixture
+def tmp_path(kept):
+    return kept.new_folder()
+
+
+@pytest.fixture
 def command(command, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     return command
 
 
 @pytest.fixture
-def interrupted(command, tmp_path, store) -> str:
+def interrupted(command, tmp_path, store, kept) -> str:
     """A sweep that was interrupted in its second search; the identifier of its first search."""
-    (tmp_path / "interrupt-1").touch()
-    ended = command(LINE)
-    assert (ended.code, ended.err) == (130, INTERRUPTED)
-    (tmp_path / "interrupt-1").unlink()
+    if not kept.restore("an interrupted sweep", tmp_path):
+        (tmp_path / "interrupt-1").touch()
+        ended = command(LINE)
+        assert (ended.code, ended.err) == (130, INTERRUPTED)
+        (tmp_path / "interrupt-1").unlink()
+        kept.keep("an interrupted sweep", tmp_path)
     assert [history.finished for history in searches(tmp_path)] == [True, False]
     return searches(tmp_path)[0].begin.search
 
