@@ -138,7 +138,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     try:
         config = typed(composed)
         with without_startup_noise():
-            from pipeline.search.search import SearchError, run_search  # imports Keras
+            from pipeline.search import SearchError, run_search  # imports Keras
         # Every trial ends with a garbage collection; the libraries need not be gone through.
         gc.freeze()
     except ConfigError as error:

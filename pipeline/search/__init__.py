@@ -3,6 +3,7 @@
 It knows everything below; only the sweep, the command line and the notebook know it.
 """
 
-from pipeline.search.search import SearchError, SearchResult, run_search
+from pipeline.search.failures import SearchError
+from pipeline.search.search import SearchResult, run_search
 
 __all__ = ["SearchError", "SearchResult", "run_search"]

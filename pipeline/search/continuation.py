@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import keras_tuner
 
 from pipeline.configuration.config import Config, Resume
 from pipeline.journal.callbacks import Status, TrialEnd
 from pipeline.journal.history import Attempt, History
-from pipeline.search.tuner import Earlier
+from pipeline.search.attempts import Earlier
+from pipeline.search.trial_values import restored_values
 from pipeline.strategies import RestoredTrial
 from pipeline.terminal.wording import count
 
@@ -77,7 +77,7 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
     failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
     return RestoredTrial(
         trial_id=last.begin.trial,
-        values=_values(last),
+        values=restored_values(last.hyperparameters, last.begin),
         status="RUNNING" if end is None else end.status.value,
         score=end.score if end else None,
         best_step=end.best_epoch or 0 if end else None,
@@ -86,21 +86,6 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
         message=end.message if end else None,
         declared=end.declared if end else (),
     )
-
-
-def _values(attempt: Attempt) -> dict[str, Any]:
-    """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
-    begin, values = attempt.begin, attempt.hyperparameters
-    if begin.lineage:
-        values |= {
-            "tuner/epochs": begin.epochs,
-            "tuner/initial_epoch": begin.initial_epoch,
-            "tuner/bracket": begin.lineage["bracket"],
-            "tuner/round": begin.lineage["round"],
-        }
-        if begin.lineage["parent"] is not None:
-            values["tuner/trial_id"] = begin.lineage["parent"]
-    return values
 
 
 def earlier(past: History) -> Earlier:

@@ -9,12 +9,12 @@ from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
 from pipeline.search.continuation import what_next
+from pipeline.search.failures import SearchError
 from pipeline.search.trained_rates import trained_rates
 from pipeline.search.trial_files import TrialFiles
-from pipeline.search.tuner import SearchError, Tuner
+from pipeline.search.tuner import Tuner
 from pipeline.seeds import derive_seed
 from pipeline.training.failures import is_trials_own, sentence
-from pipeline.training.final_callbacks import FinalCallbackError
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Trainer
@@ -109,10 +109,10 @@ def _failed(trial: str, trainer: Trainer, error: Exception, after: str) -> str:
     """Say why the final training failed, and what can be done about it."""
     validated = has_own_fit(trainer.hypermodel)
     where = "" if validated else ", in which nothing is validated,"
-    told = str(error) if isinstance(error, FinalCallbackError) else sentence(error)
     return (
-        f"the final training of trial {trial}{where} failed: {told}; once that is mended, {after}; "
-        "final.retrain=false, a search of its own, takes the best trial's weights instead"
+        f"the final training of trial {trial}{where} failed: {sentence(error)}; once that is "
+        f"mended, {after}; final.retrain=false, a search of its own, takes the best trial's "
+        "weights instead"
     )
 
 

@@ -17,6 +17,8 @@ from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, Journal, follow, read
 from pipeline.report.renewal import Reporting
 from pipeline.search import components, continuation
+from pipeline.search.attempts import Earlier
+from pipeline.search.failures import SearchError
 from pipeline.search.final_model import evaluate_best
 from pipeline.search.garbage import GarbageCollection, looked_at_later
 from pipeline.search.identity import describe
@@ -24,7 +26,7 @@ from pipeline.search.interruption import Interruption
 from pipeline.search.saving_check import check_saving
 from pipeline.search.storage import Folder, find_ended, open_folder, write_config
 from pipeline.search.trial_files import TrialFiles
-from pipeline.search.tuner import Earlier, SearchError, Tuner
+from pipeline.search.tuner import Tuner
 from pipeline.terminal.closing import tell_missing_report, tell_result, tell_undelivered
 from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri, redact

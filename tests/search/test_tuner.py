@@ -17,8 +17,10 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.journal.files import StorageError
+from pipeline.search.attempts import Earlier
+from pipeline.search.failures import SearchError
 from pipeline.search.trial_files import TrialFiles
-from pipeline.search.tuner import Earlier, SearchError, Tuner
+from pipeline.search.tuner import Tuner
 from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.training.trainer import Trainer
 from tests.records import search_begin
