@@ -34,15 +34,17 @@ _LINES = {
         *("search/search.py", "search/tuner.py", "search/attempts.py", "search/executions.py"),
         *("search/trial_records.py", "search/storage.py", "search/trial_files.py"),
         *("search/continuation.py", "journal/history.py"),
-        *("strategies/oracle.py", "strategies/hyperband.py"),
+        *("strategies/oracle.py", "strategies/durable.py", "strategies/scores.py"),
+        "strategies/hyperband.py",
     ),
     "evaluation": (
         *("evaluation/best_model.py", "evaluation/model_file.py", "evaluation/predictions.py"),
         *("tracking/registry.py", "tracking/models.py"),
     ),
-    "tracking": tuple(
-        f"tracking/{name}.py"
-        for name in ("curves", "delivery", "follower", "projection", "runs", "store", "summary")
+    "tracking": (
+        *("tracking/curves.py", "tracking/delivery.py", "tracking/follower.py"),
+        *("tracking/position.py", "tracking/projection.py", "tracking/runs.py"),
+        *("tracking/store.py", "tracking/summary.py"),
     ),
 }
 AREAS = (*_LINES, "mlflow", "journal", "weights", "files")
