@@ -110,7 +110,7 @@ class Tuner(keras_tuner.Tuner):
         for callback in self._callbacks:
             callback.on_search_begin(self._begin)
         # What is neither told nor proven hopeless can be continued.
-        status, message = Status.INTERRUPTED, None
+        status, message, wrong = Status.INTERRUPTED, None, False
         try:
             self._delete_files()
             self._run_trials()
@@ -123,6 +123,7 @@ class Tuner(keras_tuner.Tuner):
             return best
         except (SearchError, keras_tuner.errors.FatalError) as error:
             status, message = Status.FAILED, sentence(error)
+            wrong = isinstance(error, keras_tuner.errors.FatalError)
             raise
         except KeyboardInterrupt:
             message = "interrupted"
@@ -133,7 +134,7 @@ class Tuner(keras_tuner.Tuner):
         finally:
             best = self.best_trial()
             trial = best.trial_id if best else None
-            end = SearchEnd(status, trial, message, time.time(), self._out_of_time)
+            end = SearchEnd(status, trial, message, time.time(), self._out_of_time, wrong)
             for callback in self._callbacks:
                 callback.on_search_end(end)
 

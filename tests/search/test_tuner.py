@@ -201,6 +201,26 @@ def test_a_fatal_error_ends_the_search_at_once(tmp_path):
     assert recorder.of(SearchEnd)[0].status is Status.FAILED
 
 
+class Hopeless(keras_tuner.errors.FatalError):
+    """A user's own way to say that no trial can work."""
+
+
+class FatalLookingError(RuntimeError):
+    """A trial's own failure, whatever it is called."""
+
+
+@pytest.mark.parametrize(("error", "wrong"), [(Hopeless, True), (FatalLookingError, False)])
+def test_whether_the_configuration_is_wrong_is_told_by_what_was_raised(tmp_path, error, wrong):
+    def score(hp, call):
+        raise error("no data for this")
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score), max_failed_trials=1)
+    with pytest.raises(Hopeless if wrong else SearchError):
+        tuner.search()
+    (end,) = recorder.of(SearchEnd)
+    assert (end.status, end.wrong_configuration) == (Status.FAILED, wrong)
+
+
 def test_executions_are_told_apart_and_averaged(tmp_path):
     tuner, recorder = make_tuner(tmp_path, Trained(), executions=2)
     tuner.search()
