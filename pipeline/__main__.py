@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser  # there is no public one
@@ -138,7 +139,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     try:
         config = typed(composed)
         with without_startup_noise():
-            from pipeline.search.search import SearchError, run_search  # imports Keras
+            from pipeline.search import SearchError, run_search  # imports Keras
         # Every trial ends with a garbage collection; the libraries need not be gone through.
         gc.freeze()
     except ConfigError as error:
@@ -199,18 +200,29 @@ def _keep_secrets_from_hydra() -> None:
     sys.argv[1:] = kept
 
 
+class _WrongOptionError(Exception):
+    """An option that is none; the message is argparse's."""
+
+
+def _refuse(message: str) -> NoReturn:
+    raise _WrongOptionError(message)
+
+
 def _sort_arguments() -> str | None:
     """Put the overrides before the options, between which Hydra does not find them.
 
     Returns:
         What is wrong with the options; Hydra would print the usage of its parser as well.
     """
-    told = io.StringIO()
-    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    with contextlib.redirect_stdout(io.StringIO()):
         try:
-            overrides = get_args_parser().parse_intermixed_args().overrides
-        except SystemExit as stop:  # --version ends it too, without an error
-            return told.getvalue().strip().rpartition("error: ")[2] if stop.code else None
+            overrides = parser.parse_intermixed_args().overrides
+        except _WrongOptionError as error:
+            return str(error)
+        except SystemExit:  # of --version
+            return None
     options = sys.argv[1:]
     for item in overrides:
         options.remove(item)

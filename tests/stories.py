@@ -18,7 +18,8 @@ from pipeline.journal.callbacks import (
     TrialBegin,
 )
 from pipeline.tracking import redact
-from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.delivery import Courier
+from pipeline.tracking.position import Position
 from tests import records
 
 EXPERIMENT = "digits"

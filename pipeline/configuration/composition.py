@@ -9,9 +9,20 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import (
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+    SearchPathException,
+)
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationValidationError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from pipeline.configuration.config import Config, ConfigError, check, unknown
 
@@ -19,24 +30,17 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, Va
 """What composing a configuration can raise; `explain` says what is wrong."""
 
 
-# What Hydra and OmegaConf say, and what we say: the sentence may use the pattern's groups.
+# What Hydra and OmegaConf say, and what we say, where no type or attribute tells the same: the
+# sentence may use the pattern's groups.
 _HYDRA_SENTENCES = {
-    r"Additional config directory '(?P<value>.+)' not found": (
-        "--config-dir must be an existing folder; received {value}"
-    ),
     r"Cannot find primary config '(?P<value>.+?)'": (
         "--config-name={value} is not known; allowed: config, which is the default"
-    ),
-    r"Primary config (?:module|directory)": (
-        "--config-path leads to no configuration; leave it out, and give the folder of your own "
-        "groups with --config-dir=FOLDER"
     ),
     r"Ambiguous value for argument '(?P<value>.+?)' 1\.": (
         "{value} names several values; add -m to search each of them, or write [A,B] for a list"
     ),
 }
 _OMEGACONF_SENTENCES = {
-    r"Missing mandatory value": "{key} has no value; give one with {key}=VALUE",
     r"Value '(?P<value>.*)' of type .* could not be converted to (?P<kind>\w+)": (
         "{key} must be of type {kind}; received {value!r}"
     ),
@@ -140,10 +144,11 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: str | None) 
         The sentence: what was received, and what is allowed.
     """
     text = str(error)
-    if match := re.search(r"Could not find '([^']+)'", text):
-        group, _, choice = match[1].rpartition("/")
-        known = re.findall(r"^\t(?!provider=)(\S+)$", text, flags=re.MULTILINE)
-        return unknown(f"{group}={choice}" if group else choice, known, choice)
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return unknown(f"{group}={choice}", error.options, choice)
+    if isinstance(error, SearchPathException) and config_dir is not None:
+        return f"--config-dir must be an existing folder; received {Path(config_dir).absolute()}"
     if (match := re.search(r"Could not override '([^'@]+)", text)) and "No match in" in text:
         return unknown(f"group {match[1]!r}", _known_keys("", overrides, config_dir), match[1])
     file = match[1] if (match := re.match(r"In '(.+)': \w+ raised while comp", text)) else None
@@ -165,6 +170,11 @@ def _hydra_sentence(error: Exception, overrides: Sequence[str]) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name} must be YAML; line {mark.line + 1}: {error.problem}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file is None:
+        return (
+            "--config-path leads to no configuration; leave it out, and give the folder of your "
+            "own groups with --config-dir=FOLDER"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be read or written: {error.strerror}"
     text = " ".join(str(error).split())
@@ -187,9 +197,11 @@ def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
     """Say what is wrong with one value, in our words where OmegaConf's are about its types."""
     first = str(error).splitlines()[0].strip()
     key = str(getattr(error, "full_key", None) or "")
-    if key.startswith("choices.") and "Incompatible value 'None'" in first:
+    if isinstance(error, InterpolationValidationError) and key.startswith("choices."):
         group = key.partition(".")[2]
         return f"{group} must be one choice, {group}=NAME; to search several: -m {group}=A,B"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key} has no value; give one with {key}=VALUE"
     for pattern, sentence in _OMEGACONF_SENTENCES.items():
         if match := re.search(pattern, first):
             values = match.groupdict()

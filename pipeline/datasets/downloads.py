@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 
@@ -46,9 +47,7 @@ def download(name: str) -> tuple[Split, Split]:
     try:
         train, test = getattr(keras.datasets, name).load_data()
     except Exception as error:
-        # Keras raises a bare Exception when a download cannot start.
-        failed = str(error).startswith("URL fetch failure")
-        if not failed and not isinstance(error, ConnectionError | TimeoutError):
+        if not is_download_failure(error):
             raise
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
         raise ConnectionError(
@@ -57,6 +56,15 @@ def download(name: str) -> tuple[Split, Split]:
             "dataset that comes with scikit-learn (digits, breast_cancer, wine, diabetes)"
         ) from error
     return _split(*train), _split(*test)
+
+
+def is_download_failure(error: BaseException) -> bool:
+    """Whether what Keras raised says that a file cannot be fetched.
+
+    Keras 3.15 raises a bare Exception in place of the error of `urllib` that it handles.
+    """
+    broken = isinstance(error, ConnectionError | TimeoutError)
+    return broken or isinstance(error.__context__, URLError)
 
 
 def _split(images: Array, labels: Any) -> Split:

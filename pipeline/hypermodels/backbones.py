@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from pipeline.datasets.downloads import is_download_failure
+
 PREPROCESSINGS = ("tf", "torch", "caffe", "raw", "unit")
 _FILE_SUFFIXES = (".keras", ".h5", ".hdf5")
 _PREPROCESSING_OF_MODULE = {
@@ -170,9 +172,7 @@ def _construct(
     except ValueError as error:
         raise ValueError(_explain(backbone, image_size, error)) from error
     except Exception as error:
-        # Keras raises a bare Exception when a download cannot start.
-        failed = str(error).startswith("URL fetch failure")
-        if not failed and not isinstance(error, ConnectionError | TimeoutError):
+        if not is_download_failure(error):
             raise
         raise ConnectionError(
             f"the imagenet weights of {backbone} have to be downloaded once and that failed "

@@ -158,6 +158,8 @@ class SearchEnd:
         message: One sentence on why it did not complete, or ended early; None otherwise.
         time: Seconds since the epoch.
         out_of_time: Whether it ended because `max_seconds` were over.
+        wrong_configuration: Whether it failed because the configuration cannot work, whatever the
+            trial.
     """
 
     status: Status
@@ -165,6 +167,7 @@ class SearchEnd:
     message: str | None
     time: float
     out_of_time: bool = False
+    wrong_configuration: bool = False
 
 
 @dataclass(frozen=True)

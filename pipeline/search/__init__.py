@@ -7,7 +7,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.search.search import SearchError, SearchResult, run_search
+    from pipeline.search.failures import SearchError
+    from pipeline.search.search import SearchResult, run_search
 
 __all__ = ["SearchError", "SearchResult", "run_search"]
 

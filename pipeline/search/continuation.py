@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import keras_tuner
 
-from pipeline.configuration.config import Config, Resume
+from pipeline.configuration.config import ConfigError, Resume
 from pipeline.journal.callbacks import Status, TrialEnd
-from pipeline.journal.history import Attempt, History
-from pipeline.search.tuner import Earlier
-from pipeline.strategies import RestoredTrial
+from pipeline.journal.history import Attempt, History, follow, read
+from pipeline.search.attempts import Earlier
+from pipeline.search.listeners import Listeners
+from pipeline.search.storage import Folder
+from pipeline.search.trial_values import restored_values
+from pipeline.strategies import Oracle, RestoredTrial
 from pipeline.terminal.wording import count
 
 _MOST_DEATHS = 3
@@ -27,12 +29,58 @@ def position(past: History) -> str:
     return f"trial {running.begin.trial}" + (known if running.continues and epochs else "")
 
 
-def what_next(config: Config, oracle: keras_tuner.Oracle) -> str:
+def what_next(resume: Resume, oracle: keras_tuner.Oracle) -> str:
     """Say how to go on with an interrupted search."""
     if not hasattr(oracle, "restore"):
         return f"the same command starts anew, as {type(oracle).__name__} cannot continue"
-    again = " with resume=auto" if config.resume is Resume.never else ""
+    again = " with resume=auto" if resume is Resume.never else ""
     return f"the same command{again} continues this search"
+
+
+def resume_of(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
+    """Return what is asked for, but `never` for an oracle that cannot continue.
+
+    Raises:
+        ConfigError: It must.
+    """
+    if hasattr(oracle, "restore"):
+        return resume
+    if resume is Resume.must:
+        raise ConfigError(
+            f"resume=must needs a strategy that can continue; {type(oracle).__name__} is no "
+            "pipeline.strategies.Oracle"
+        )
+    return Resume.never
+
+
+def catch_up(
+    folder: Folder,
+    oracle: Oracle,
+    max_attempts: int | None,
+    listeners: Listeners,
+) -> Earlier:
+    """Bring the oracle and the terminal to where an unfinished search was.
+
+    Args:
+        folder: The search's folder, held by this process.
+        oracle: It knows of no trial yet.
+        max_attempts: As in `lost_attempts`.
+        listeners: Told of attempts whose end nobody lived to tell.
+
+    Returns:
+        What the tuner has to know; nothing of a search that starts now.
+    """
+    if folder.past is None:
+        return Earlier()
+    listeners.progress.replay(record for _, record in follow(folder.path))
+    for end in lost_attempts(folder.past, max_attempts):
+        for callback in listeners.callbacks:
+            callback.on_trial_end(end)
+    past = read(folder.path)
+    oracle.restore(restored_trials(past))
+    where = f"Continuing {folder.path.name} at {position(past)}"
+    listeners.console.print(where, soft_wrap=True)
+    return earlier(past)
 
 
 def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
@@ -77,7 +125,7 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
     failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
     return RestoredTrial(
         trial_id=last.begin.trial,
-        values=_values(last),
+        values=restored_values(last.hyperparameters, last.begin),
         status="RUNNING" if end is None else end.status.value,
         score=end.score if end else None,
         best_step=end.best_epoch or 0 if end else None,
@@ -86,21 +134,6 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
         message=end.message if end else None,
         declared=end.declared if end else (),
     )
-
-
-def _values(attempt: Attempt) -> dict[str, Any]:
-    """Return a trial's values with those that KerasTuner keeps beside the hyperparameters."""
-    begin, values = attempt.begin, attempt.hyperparameters
-    if begin.lineage:
-        values |= {
-            "tuner/epochs": begin.epochs,
-            "tuner/initial_epoch": begin.initial_epoch,
-            "tuner/bracket": begin.lineage["bracket"],
-            "tuner/round": begin.lineage["round"],
-        }
-        if begin.lineage["parent"] is not None:
-            values["tuner/trial_id"] = begin.lineage["parent"]
-    return values
 
 
 def earlier(past: History) -> Earlier:

@@ -1,45 +1,51 @@
 """The final model of a search: made of the best trial, tested, saved and verified."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.configuration.config import Config
+import keras
+
+from pipeline.configuration.config import Final
 from pipeline.evaluation import best_model as evaluation
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
-from pipeline.search.continuation import what_next
+from pipeline.search.failures import SearchError
 from pipeline.search.trained_rates import trained_rates
 from pipeline.search.trial_files import TrialFiles
-from pipeline.search.tuner import SearchError, Tuner
+from pipeline.search.tuner import Tuner
 from pipeline.seeds import derive_seed
 from pipeline.training.failures import is_trials_own, sentence
-from pipeline.training.final_callbacks import FinalCallbackError
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Trainer
 
 
 def evaluate_best(
-    config: Config,
     tuner: Tuner,
+    trainer: Trainer,
     files: TrialFiles,
     begin: SearchBegin,
     directory: Path,
-    trainer: Trainer,
+    *,
+    final: Final,
     known: EvaluationEnd | None,
+    what_next: str,
 ) -> EvaluationEnd:
     """Make the final model of the best trial, and test, save and verify it.
 
     Args:
-        config: The search's configuration.
         tuner: It has searched, and at least one trial is completed.
+        trainer: What its trials were trained by.
         files: Where the trials keep their weights.
         begin: The search.
         directory: Its folder.
-        trainer: What its trials were trained by.
+        final: How the model is made.
         known: The last test of a search that was extended. If its model would be made again, it
             is what was made then: the same model is not registered twice.
+        what_next: How to go on if it cannot be made.
 
     Returns:
         What the test said.
@@ -53,49 +59,31 @@ def evaluate_best(
     history = read(directory)
     attempt = next(a for a in history.ranked() if a.begin.trial == best.trial_id)
     execution = attempt.best_execution(begin.objective, begin.direction)
-    retrain, epochs = config.final.retrain, _best_epochs(attempt)
-    if retrain:
-        epochs = config.final.epochs or epochs
+    epochs = (final.epochs if final.retrain else None) or _best_epochs(attempt)
     if (
         known is not None
-        and (known.trial, known.retrained, known.epochs) == (best.trial_id, retrain, epochs)
+        and (known.trial, known.retrained, known.epochs) == (best.trial_id, final.retrain, epochs)
         and (directory / known.model).exists()
     ):
         return known
-    if retrain:
-        rates = trained_rates(history, attempt, execution)
-        seed = derive_seed(config.seed, "final")
-        try:
+    if final.retrain:
+        with _told(best.trial_id, trainer, directory, what_next):
             model = trainer.retrain(
                 best.hyperparameters,
                 epochs=epochs,
-                seed=seed,
-                rates=rates,
-                planned=None if config.final.epochs else attempt.begin.epochs,
+                seed=derive_seed(begin.seed, "final"),
+                rates=trained_rates(history, attempt, execution),
+                planned=None if final.epochs else attempt.begin.epochs,
             )
-        except Exception as error:
-            if not is_trials_own(error):
-                raise
-            after = what_next(config, tuner.oracle)
-            raise SearchError(_failed(best.trial_id, trainer, error, after), directory) from error
     else:
         trained = TrainingResult.load(files.weights(best.trial_id, execution))
         seed = tuner.execution_seed(best.trial_id, execution)
         model = trainer.restore(best.hyperparameters, trained.weights, seed=seed)
-    try:
-        tested = evaluation.evaluate(
-            model,
-            trainer.dataset,
-            directory,
-            objective=begin.objective,
-            batch_size=trainer.batch_size_of(best.hyperparameters),
-            notices=trainer.notices,
-        )
-    except (evaluation.EvaluationError, evaluation.VerificationError) as error:
-        raise SearchError(f"the best model (trial {best.trial_id}): {error}", directory) from error
+    batch_size = trainer.batch_size_of(best.hyperparameters)
+    tested = _tested(model, best.trial_id, trainer, begin, directory, batch_size)
     return EvaluationEnd(
         trial=best.trial_id,
-        retrained=retrain,
+        retrained=final.retrain,
         epochs=epochs,
         metrics=tested.metrics,
         score_name=tested.score_name,
@@ -105,15 +93,44 @@ def evaluate_best(
     )
 
 
-def _failed(trial: str, trainer: Trainer, error: Exception, after: str) -> str:
+@contextlib.contextmanager
+def _told(trial: str, trainer: Trainer, directory: Path, what_next: str) -> Iterator[None]:
     """Say why the final training failed, and what can be done about it."""
-    validated = has_own_fit(trainer.hypermodel)
-    where = "" if validated else ", in which nothing is validated,"
-    told = str(error) if isinstance(error, FinalCallbackError) else sentence(error)
-    return (
-        f"the final training of trial {trial}{where} failed: {told}; once that is mended, {after}; "
-        "final.retrain=false, a search of its own, takes the best trial's weights instead"
-    )
+    try:
+        yield
+    except Exception as error:
+        if not is_trials_own(error):
+            raise
+        validated = has_own_fit(trainer.hypermodel)
+        where = "" if validated else ", in which nothing is validated,"
+        raise SearchError(
+            f"the final training of trial {trial}{where} failed: {sentence(error)}; once that is "
+            f"mended, {what_next}; final.retrain=false, a search of its own, takes the best "
+            "trial's weights instead",
+            directory,
+        ) from error
+
+
+def _tested(
+    model: keras.Model,
+    trial: str,
+    trainer: Trainer,
+    begin: SearchBegin,
+    directory: Path,
+    batch_size: int,
+) -> evaluation.Evaluation:
+    """Return what the test of the model says, or say why there is none."""
+    try:
+        return evaluation.evaluate(
+            model,
+            trainer.dataset,
+            directory,
+            objective=begin.objective,
+            batch_size=batch_size,
+            notices=trainer.notices,
+        )
+    except (evaluation.EvaluationError, evaluation.VerificationError) as error:
+        raise SearchError(f"the best model (trial {trial}): {error}", directory) from error
 
 
 def _best_epochs(attempt: Attempt) -> int:

@@ -12,10 +12,12 @@ from importlib.metadata import version
 from typing import Any
 
 import keras_tuner
+from omegaconf import OmegaConf
 
 from pipeline.configuration.config import Config
 from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin
+from pipeline.tracking import redact
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
 # More trials or iterations extend the same search.
@@ -27,19 +29,16 @@ def describe(
     dataset: Dataset,
     hypermodel: keras_tuner.HyperModel,
     oracle: keras_tuner.Oracle,
-    *,
-    plain: Mapping[str, Any],
     overrides: Sequence[str],
     sweep: str | None,
 ) -> SearchBegin:
-    """Return the record that opens a search.
+    """Return the record that opens a search, with no secret in it.
 
     Args:
         config: The typed configuration.
         dataset: What the search trains on.
         hypermodel: What builds its models.
         oracle: What proposes its trials.
-        plain: The configuration as plain data, without secrets, as it may be shown.
         overrides: What was changed on the command line.
         sweep: Identifier shared by the searches of one sweep.
 
@@ -48,7 +47,8 @@ def describe(
     """
     space = oracle.hyperparameters.get_config()["space"]
     executions = config.training.executions_per_trial
-    epochs = _total_epochs(oracle, config)
+    epochs = _total_epochs(oracle, config.training.epochs)
+    uri, shown = config.tracking.uri, redact(config.tracking.uri)
     return SearchBegin(
         search="",
         name=config.name,
@@ -66,8 +66,8 @@ def describe(
         total_epochs=None if epochs is None else epochs * executions,
         dataset_info=dataset.info(),
         space=space,
-        config=plain,
-        overrides=list(overrides),
+        config=_shown(config, shown),
+        overrides=[item.replace(uri, shown) for item in overrides],
         versions={name: version(name) for name in _PACKAGES},
         time=time.time(),
     )
@@ -105,11 +105,18 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _total_epochs(oracle: keras_tuner.Oracle, config: Config) -> int | None:
+def _shown(config: Config, uri: str) -> dict[str, Any]:
+    """Return the configuration as plain data, with the tracking store's address as it is shown."""
+    plain: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    plain["tracking"]["uri"] = uri
+    return dict(plain)
+
+
+def _total_epochs(oracle: keras_tuner.Oracle, epochs: int) -> int | None:
     """Return the epochs of all trials, an execution each; None if they cannot be known."""
     if not hasattr(oracle, "total_epochs"):
         return None
-    total: int | None = oracle.total_epochs(config.training.epochs)
+    total: int | None = oracle.total_epochs(epochs)
     return total
 
 

@@ -154,8 +154,7 @@ def _is_same_job(one: SearchBegin, other: SearchBegin) -> bool:
 def _has_ended(past: History, begin: SearchBegin) -> bool:
     """Whether a job need not run again."""
     if past.end is not None and past.end.status is Status.FAILED:
-        # KerasTuner's FatalError is a wrong configuration, which may have been mended since.
-        return not (past.end.message or "").startswith("Fatal")
+        return not past.end.wrong_configuration  # it may have been mended since
     return past.finished and not _extends(begin, past)
 
 

@@ -1,45 +1,50 @@
 """A trial's values: the hyperparameters, and what KerasTuner keeps beside them."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
-
-from keras_tuner.engine.trial import Trial
 
 from pipeline.journal.callbacks import TrialBegin
 
 _OWN_VALUES = "tuner/"
 
 
-def trial_begin(trial: Trial, attempt: int, epochs: int) -> TrialBegin:
-    """Return the record of an attempt that starts now.
+def hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's values without those that KerasTuner keeps beside them."""
+    return {name: value for name, value in values.items() if not name.startswith(_OWN_VALUES)}
 
-    Args:
-        trial: What the oracle proposed.
-        attempt: 0 for the first try at it.
-        epochs: As in `epoch_range`.
 
-    Returns:
-        The record.
-    """
-    values = trial.hyperparameters.values
-    first, last = epoch_range(values, epochs)
-    lineage = {
-        "bracket": values.get("tuner/bracket"),
+def lineage(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Hyperband's `bracket`, `round` and `parent` of a trial; nothing if it has none."""
+    if "tuner/bracket" not in values:
+        return {}
+    return {
+        "bracket": values["tuner/bracket"],
         "round": values.get("tuner/round"),
         "parent": values.get("tuner/trial_id"),
     }
-    return TrialBegin(
-        trial=trial.trial_id,
-        attempt=attempt,
-        hyperparameters={
-            name: value for name, value in values.items() if not name.startswith(_OWN_VALUES)
-        },
-        lineage=lineage if "tuner/bracket" in values else {},
-        initial_epoch=first,
-        epochs=last,
-        time=time.time(),
-    )
+
+
+def restored_values(hyperparameters: Mapping[str, Any], begin: TrialBegin) -> dict[str, Any]:
+    """Return the values of a trial again, from what its journal tells.
+
+    Args:
+        hyperparameters: The values under evaluation.
+        begin: How one of its attempts started.
+
+    Returns:
+        Those values, with what KerasTuner keeps beside them.
+    """
+    values = dict(hyperparameters)
+    if begin.lineage:
+        values |= {
+            "tuner/epochs": begin.epochs,
+            "tuner/initial_epoch": begin.initial_epoch,
+            "tuner/bracket": begin.lineage["bracket"],
+            "tuner/round": begin.lineage["round"],
+        }
+        if begin.lineage["parent"] is not None:
+            values["tuner/trial_id"] = begin.lineage["parent"]
+    return values
 
 
 def epoch_range(values: Mapping[str, Any], epochs: int) -> tuple[int, int]:

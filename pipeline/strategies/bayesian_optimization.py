@@ -11,8 +11,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
 from pipeline.seeds import derive_seed
+from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.grids import Values, is_active, key, values_of
-from pipeline.strategies.oracle import Oracle, check_whole_number
+from pipeline.strategies.oracle import Oracle
 from pipeline.strategies.sampling import choose, from_unit, to_unit
 
 _CANDIDATES = 1000  # random combinations whose bound is computed

@@ -5,8 +5,9 @@ from typing import Any
 
 import keras_tuner
 
+from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.grids import Values, combinations, grid_values, key, size
-from pipeline.strategies.oracle import Oracle, check_whole_number
+from pipeline.strategies.oracle import Oracle
 
 
 class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras_tuner
 
+from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.grids import Values, key
-from pipeline.strategies.oracle import Oracle, check_whole_number
+from pipeline.strategies.oracle import Oracle
 
 
 class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):

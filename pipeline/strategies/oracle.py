@@ -1,20 +1,19 @@
 """What the oracles share: repeatable proposals and an honest end of every trial."""
 
-import copy
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
-from keras_tuner.engine import trial as trial_module
 
 from pipeline.seeds import derive_seed
-from pipeline.strategies.grids import Values, is_active, key, size, values_of
-from pipeline.strategies.restored import RestoredTrial
+from pipeline.strategies.arguments import check_objective, check_seed, check_whole_number
+from pipeline.strategies.durable import Durable
+from pipeline.strategies.grids import Values, key, size, values_of
 from pipeline.strategies.sampling import sample_unseen
+from pipeline.strategies.scores import ranked, score
 
 
-class Oracle(keras_tuner.Oracle):
+class Oracle(Durable):
     """Base of this package's oracles; goes before one of `keras_tuner.oracles` in the bases.
 
     Proposals are a pure function of the arguments and of the trials so far, in the order they
@@ -49,10 +48,9 @@ class Oracle(keras_tuner.Oracle):
         max_attempts: int,
         **budget: Any,
     ) -> None:
-        _check_objective(objective)
+        check_objective(objective)
         check_whole_number("max_attempts", max_attempts, 1)
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise TypeError(f"seed must be an integer; received {seed!r}")
+        check_seed(seed)
         super().__init__(
             objective=objective,
             hyperparameters=hyperparameters.copy(),
@@ -62,7 +60,6 @@ class Oracle(keras_tuner.Oracle):
         )
         self.seed = seed
         self._display.verbose = 0
-        self._declared: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def total_trials(self) -> int | None:
@@ -84,37 +81,9 @@ class Oracle(keras_tuner.Oracle):
         own = [max(values) for values in longest if values is not None]
         return None if trials is None else trials * max(own, default=epochs)
 
-    def restore(self, trials: Iterable[RestoredTrial]) -> None:
-        """Continue where an earlier process ended.
-
-        Afterwards the oracle proposes what it would have proposed without the interruption;
-        trials that are RUNNING are proposed again first, with their identifiers and values.
-
-        Args:
-            trials: All trials of the earlier process, in the order they started.
-
-        Raises:
-            ValueError: The oracle has trials already, or one is missing.
-        """
-        if self.trials:
-            raise ValueError("an oracle that has proposed trials cannot be restored")
-        for restored in trials:
-            self._restore(restored)
-
     def needed_trials(self) -> set[str]:
         """Return the trials whose files may still be read: those that run or are tried again."""
         return {trial.trial_id for trial in self.ongoing_trials.values()} | {*self._retry_queue}
-
-    def declared_by(self, trial_id: str) -> list[dict[str, Any]]:
-        """Return the hyperparameters that the space did not have before a trial.
-
-        Args:
-            trial_id: A trial that has ended.
-
-        Returns:
-            KerasTuner's configurations of the hyperparameters, for `RestoredTrial.declared`.
-        """
-        return copy.deepcopy(self._declared.get(trial_id, []))
 
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def create_trial(self, tuner_id: str) -> Any:
@@ -181,17 +150,7 @@ class Oracle(keras_tuner.Oracle):
 
     def score_trial(self, trial: Any) -> None:
         """Set a trial's score and best step; the score is NaN if no value was finite."""
-        history = trial.metrics.get_history(self.objective.name)
-        means = {entry.step: sum(entry.value) / len(entry.value) for entry in history}
-        finite = {step: mean for step, mean in means.items() if math.isfinite(mean)}
-        if finite:
-            best = max if self.objective.direction == "max" else min
-            trial.best_step = best(finite, key=lambda step: finite[step])
-            trial.score = finite[trial.best_step]
-        else:
-            trial.score = math.nan  # KerasTuner fails a trial whose score is NaN
-            values = ", ".join(str(mean) for mean in means.values())
-            trial.message = f"the objective {self.objective.name} must be finite; it was {values}"
+        score(trial, self.objective)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
         """Return the best COMPLETED trials, best first; of equal ones the earlier first.
@@ -214,15 +173,6 @@ class Oracle(keras_tuner.Oracle):
     def verbose(self, value: object) -> None:
         """Do nothing; KerasTuner's tuner sets it."""
 
-    def save(self) -> None:
-        """Write nothing: the journal is the only truth."""
-
-    def reload(self) -> None:
-        """Read nothing: use `restore`."""
-
-    def _save_trial(self, trial: Any) -> None:
-        """Write nothing: the journal is the only truth."""
-
     def _check_consecutive_failures(self) -> None:
         """Do nothing: the tuner decides when a search has failed."""
 
@@ -239,28 +189,11 @@ class Oracle(keras_tuner.Oracle):
     def _compute_values_hash(self, values: Mapping[str, Any]) -> str:
         return key(values)
 
-    def _record_values(self, trial: Any) -> None:
-        """Complete a trial's values with defaults, drop inactive ones and remember the rest.
-
-        KerasTuner takes unseeded random values, and drops the value of an active hyperparameter
-        if one of the same name in another scope is inactive.
-        """
-        hyperparameters = trial.hyperparameters
-        for hp in hyperparameters.space:
-            if is_active(hp, hyperparameters.values):
-                hyperparameters.values.setdefault(hp.name, hp.default)
-            elif not hyperparameters.is_active(hp.name):
-                hyperparameters.values.pop(hp.name, None)
-        self._tried_so_far.add(key(hyperparameters.values))
-
     def _space_size(self) -> int | None:
         return size(self.hyperparameters)
 
     def _ranked(self, trials: Iterable[Any]) -> list[Any]:
-        """Sort trials by score, best first; equal ones keep their order."""
-        return sorted(
-            trials, key=lambda trial: trial.score, reverse=self.objective.direction == "max"
-        )
+        return ranked(trials, self.objective)
 
     def _unseen(self, seen: Collection[str]) -> Values | None:
         """Return random values for the next trial that are not among those seen."""
@@ -284,72 +217,6 @@ class Oracle(keras_tuner.Oracle):
         if trial.status == "RUNNING":
             self._start(trial)
         return trial
-
-    def _new_trial(self, trial_id: str, values: Mapping[str, Any], status: str) -> Any:
-        hyperparameters = self.get_space()
-        hyperparameters.values = dict(values)
-        return trial_module.Trial(hyperparameters, trial_id, status)
-
-    def _start(self, trial: Any) -> None:
-        """Enter a trial among the others."""
-        self._record_values(trial)
-        self.trials[trial.trial_id] = trial
-        self.start_order.append(trial.trial_id)
-
-    def _restore(self, restored: RestoredTrial) -> None:
-        expected = f"{len(self.trials):04d}"
-        if restored.trial_id != expected:
-            raise ValueError(f"expected trial {expected} to restore; received {restored.trial_id}")
-        known = len(self.hyperparameters.space)
-        trial = self._new_trial(expected, restored.values, str(restored.status))
-        declared = copy.deepcopy({"space": list(restored.declared), "values": {}})
-        trial.hyperparameters.merge(keras_tuner.HyperParameters.from_config(declared), False)
-        self.update_space(trial.hyperparameters)
-        self._note_declared(trial, known)
-        self._start(trial)
-        self._run_times[expected] = restored.attempts
-        if trial.status == "RUNNING":
-            self._retry_queue.append(expected)
-            return
-        self.end_order.append(expected)
-        trial.message = restored.message
-        if trial.status == "COMPLETED":
-            metrics = {**restored.metrics, self.objective.name: restored.score}
-            self.update_trial(expected, metrics, step=restored.best_step)
-            self.score_trial(trial)
-
-    def _note_declared(self, trial: Any, known: int) -> None:
-        """Remember what the space has gained from a trial, given its size before."""
-        if len(self.hyperparameters.space) > known:
-            declared = self.hyperparameters.get_config()["space"][known:]
-            self._declared.setdefault(trial.trial_id, []).extend(declared)
-
-
-def check_whole_number(name: str, value: object, minimum: int) -> None:
-    """Raise unless an argument is an integer that is large enough.
-
-    Args:
-        name: The argument.
-        value: What was received.
-        minimum: The smallest allowed number.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}; received {value!r}")
-
-
-def _check_objective(objective: object) -> None:
-    if not isinstance(objective, keras_tuner.Objective):
-        raise TypeError(
-            "objective must be a keras_tuner.Objective with a name and a direction; "
-            f"received {objective!r}"
-        )
-    if objective.direction not in ("min", "max"):
-        raise ValueError(
-            f"objective.direction must be min or max; received {objective.direction!r}"
-        )
 
 
 def _forget_attempt(trial: Any) -> None:

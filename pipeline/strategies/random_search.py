@@ -4,7 +4,8 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.strategies.oracle import Oracle, check_whole_number
+from pipeline.strategies.arguments import check_whole_number
+from pipeline.strategies.oracle import Oracle
 
 
 class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):

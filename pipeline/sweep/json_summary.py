@@ -143,7 +143,7 @@ def _searched(summary: Summary, history: History, directory: Path) -> Summary:
 
 def _delivered(summary: Summary, directory: Path) -> Summary:
     """Return a summary with what became of the search in MLflow."""
-    from pipeline.tracking.delivery import Position  # imports MLflow
+    from pipeline.tracking.position import Position  # imports MLflow
 
     position = Position.read(directory)
     if position is None or position.run_id is None:

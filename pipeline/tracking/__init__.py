@@ -1,9 +1,9 @@
 """MLflow's picture of a search, fed from its journal.
 
 `runs` and `curves` say what each run should show, `projection` sends it, `delivery` takes it from
-the journal, `follower` does so in the background. `summary` writes texts, `models` and `registry`
-take care of the best model, `store` and `checks` of where all of it is kept. `retrieval` reads a
-search back.
+the journal behind the `position` that MLflow has, `follower` does so in the background. `summary`
+writes texts, `models` and `registry` take care of the best model, `store` and `checks` of where all
+of it is kept. `retrieval` reads a search back.
 """
 
 import os

@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.tracking.addresses import describe_error, redact, resolve
 from pipeline.tracking.checks import check_uri
-from pipeline.tracking.delivery import FILE_NAME, Courier, Position
+from pipeline.tracking.delivery import Courier
+from pipeline.tracking.position import FILE_NAME, Position
 
 DELIVERED, UNREACHABLE, WRONG = 0, 1, 2
 _TRIES = 5  # in a row that brought nothing whole to a server that does answer

@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline.journal.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
 from pipeline.journal.tables import write_tables
 from pipeline.tracking.addresses import describe_error, redact, resolve
-from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.delivery import Courier
+from pipeline.tracking.position import Position
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0

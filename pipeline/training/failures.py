@@ -1,7 +1,6 @@
-"""What goes wrong: whose fault it is, and how it is worded."""
+"""What goes wrong in a training: whose fault it is, and how it is worded."""
 
 import re
-from pathlib import Path
 
 import keras_tuner
 
@@ -12,21 +11,13 @@ _IN_GRAPH = "Graph execution error:"
 _NODE = "[[{{node "
 
 
-class SearchError(RuntimeError):
-    """A search could not complete; the message says why in one sentence.
-
-    Attributes:
-        directory: The search's folder.
-    """
-
-    def __init__(self, message: str, directory: Path) -> None:
-        super().__init__(message)
-        self.directory = directory
+class SentenceError(RuntimeError):
+    """An error of ours whose message is one sentence, and is told as it stands."""
 
 
 def is_trials_own(failure: BaseException) -> bool:
     """Whether a failure is the trial's alone, so that the search goes on."""
-    fatal = isinstance(failure, keras_tuner.errors.FatalError | SearchError)
+    fatal = isinstance(failure, keras_tuner.errors.FatalError)
     return isinstance(failure, Exception) and not fatal and not can_be_continued(failure)
 
 
@@ -47,5 +38,5 @@ def sentence(error: BaseException) -> str:
     told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
     if lines[0] == _IN_GRAPH:
         told = [line for line in lines if not line.startswith(_NODE)][-1:]
-    ours = isinstance(error, SearchError | StorageError | DamagedFileError)
+    ours = isinstance(error, SentenceError | StorageError | DamagedFileError)
     return told[0] if ours else f"{type(error).__name__}: {told[0]}"

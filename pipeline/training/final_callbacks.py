@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from pipeline.training.failures import is_trials_own, sentence
+from pipeline.training.failures import SentenceError, is_trials_own, sentence
 from pipeline.training.notices import Notices
 
 RATE = "learning_rate"
@@ -18,7 +18,7 @@ Rates = Mapping[str, float]
 _LOGGERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
-class FinalCallbackError(RuntimeError):
+class FinalCallbackError(SentenceError):
     """A callback raised; the sentence's subject is the final training."""
 
 

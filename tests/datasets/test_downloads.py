@@ -1,3 +1,5 @@
+from urllib.error import URLError
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,25 @@ def test_a_connection_that_breaks_is_the_same_failure(monkeypatch):
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", broken)
     with pytest.raises(ConnectionError, match=r"mnist has to be downloaded .*\(reset by peer\)"):
+        download("mnist")
+
+
+def test_a_failure_is_told_by_what_urllib_raised_not_by_keras_words(monkeypatch):
+    def reworded():
+        try:
+            raise URLError("no route to host")
+        except URLError:
+            raise Exception("cannot fetch it") from None
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", reworded)
+    with pytest.raises(ConnectionError, match=r"mnist has to be downloaded .*cannot fetch it"):
+        download("mnist")
+
+    def other():
+        raise RuntimeError("URL fetch failure is what this only talks about")
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", other)
+    with pytest.raises(RuntimeError, match="only talks about"):
         download("mnist")
 
 

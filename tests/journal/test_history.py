@@ -48,6 +48,12 @@ def test_non_finite_numbers_are_valid_json_and_come_back():
     assert (logs["b"], logs["c"]) == (math.inf, -math.inf)
 
 
+def test_what_an_older_journal_does_not_tell_has_a_default():
+    line = '{"kind":"search_end","status":"FAILED","best_trial":null,"message":"no","time":1.0}'
+    assert decode(line) == SearchEnd(Status.FAILED, None, "no", 1.0)
+    assert not decode(line).wrong_configuration
+
+
 def test_read_gathers_the_trials(tmp_path):
     write(tmp_path, *RECORDS, trial_begin("0001"), trial_end("0001", score=0.1))
     history = read(tmp_path)

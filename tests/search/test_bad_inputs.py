@@ -190,6 +190,7 @@ CONFIGURATION = [
     Bad("dataset=csv", "dataset.path has no value", "dataset.path=VALUE"),
     Bad("dataset=images", "dataset.path has no value", "dataset.path=VALUE"),
     Bad("--epochs 3", "--epochs", "allowed: KEY=VALUE"),
+    Bad("--error: --bad", "unrecognized arguments: --error: --bad;", "allowed: KEY=VALUE"),
     Bad("--cfg nothing", "'nothing'", "'job', 'hydra', 'all'"),
     Bad("--config-name other", "--config-name=other is not known", "allowed: config"),
     Bad("--config-path other", "--config-path leads to no config", "--config-dir=FOLDER"),

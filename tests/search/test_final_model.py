@@ -324,7 +324,7 @@ def test_a_final_training_that_fails_loses_no_trial(mended):
 
 def test_the_test_has_the_batches_of_the_trial(mended):
     _, _, result = mended
-    test = components.make_dataset(compose_config(SMALL)).test
+    test = components.make_dataset(compose_config(SMALL).dataset).test
     model = keras.saving.load_model(result.model)
     plain = {size: model.evaluate(test.x, test.y, size, verbose=0) for size in (16, 256)}
     assert result.history.evaluation.metrics["loss"] == pytest.approx(plain[16], rel=1e-5)

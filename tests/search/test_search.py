@@ -357,7 +357,7 @@ def check_parent(shown, shared, overrides) -> None:
     assert shown.curves(parent)["best_score"] == best_so_far
 
     (given,) = parent.inputs.dataset_inputs
-    dataset = components.make_dataset(compose_config(overrides))
+    dataset = components.make_dataset(compose_config(overrides).dataset)
     assert (given.dataset.name, given.dataset.digest) == (shared["dataset"], dataset.digest)
     assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
 
@@ -392,7 +392,7 @@ def check_parent(shown, shared, overrides) -> None:
 
 def check_best_model(shown, result, case, overrides) -> None:
     """The registered model is the saved one, which has the metrics that MLflow shows."""
-    test = components.make_dataset(compose_config(overrides)).test
+    test = components.make_dataset(compose_config(overrides).dataset).test
     model = keras.saving.load_model(result.model)
     again = model.evaluate(test.x, test.y, batch_size=64, verbose=0, return_dict=True)
     tested = {
@@ -430,7 +430,7 @@ def test_retraining(search, store, epochs):
     overrides = [*SMALL, "strategy.max_trials=2", "training.epochs=3", "final.retrain=true"]
     result = search(*overrides, f"final.epochs={epochs}")
     parent = Shown(store, "digits").parent
-    dataset = components.make_dataset(compose_config(overrides))
+    dataset = components.make_dataset(compose_config(overrides).dataset)
     steps = math.ceil((len(dataset.train) + len(dataset.validation)) / 256)
     *trials, final = FITS
     _, best_epoch = min(fit.best() for fit in trials)
@@ -453,7 +453,7 @@ def test_hyperparameters_of_the_configuration(search, store):
         "hyperparameters.epochs={min_value: 1, max_value: 2}",
     )
     shown = Shown(store, "diabetes")
-    rows = len(components.make_dataset(compose_config(["dataset=diabetes"])).train)
+    rows = len(components.make_dataset(compose_config(["dataset=diabetes"]).dataset).train)
     searched = []
     for run, fit in zip(shown.children, FITS, strict=True):
         params = run.data.params

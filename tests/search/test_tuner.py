@@ -17,8 +17,10 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.journal.files import StorageError
+from pipeline.search.attempts import Earlier
+from pipeline.search.failures import SearchError
 from pipeline.search.trial_files import TrialFiles
-from pipeline.search.tuner import Earlier, SearchError, Tuner
+from pipeline.search.tuner import Tuner
 from pipeline.strategies import Hyperband, RandomSearch, RestoredTrial
 from pipeline.training.trainer import Trainer
 from tests.records import search_begin
@@ -197,6 +199,26 @@ def test_a_fatal_error_ends_the_search_at_once(tmp_path):
         tuner.search()
     assert [end.status for end in recorder.of(TrialEnd)] == [Status.FAILED]
     assert recorder.of(SearchEnd)[0].status is Status.FAILED
+
+
+class Hopeless(keras_tuner.errors.FatalError):
+    """A user's own way to say that no trial can work."""
+
+
+class FatalLookingError(RuntimeError):
+    """A trial's own failure, whatever it is called."""
+
+
+@pytest.mark.parametrize(("error", "wrong"), [(Hopeless, True), (FatalLookingError, False)])
+def test_whether_the_configuration_is_wrong_is_told_by_what_was_raised(tmp_path, error, wrong):
+    def score(hp, call):
+        raise error("no data for this")
+
+    tuner, recorder = make_tuner(tmp_path, Scored(score), max_failed_trials=1)
+    with pytest.raises(Hopeless if wrong else SearchError):
+        tuner.search()
+    (end,) = recorder.of(SearchEnd)
+    assert (end.status, end.wrong_configuration) == (Status.FAILED, wrong)
 
 
 def test_executions_are_told_apart_and_averaged(tmp_path):

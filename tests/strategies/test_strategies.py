@@ -33,7 +33,7 @@ from tests.strategies.oracles import (
     values,
 )
 
-CONF = Path(__file__).parents[1] / "conf" / "strategy"
+CONF = Path(__file__).parents[2] / "conf" / "strategy"
 
 
 class TestEveryStrategy:

@@ -301,7 +301,8 @@ def test_a_folder_can_have_one_sweep_after_another(tmp_path):
     ("end", "changes", "has_ended"),
     [
         (SearchEnd(Status.FAILED, "0000", "2 trials in a row failed", 5.0), {}, True),
-        (SearchEnd(Status.FAILED, None, "FatalTypeError: a wrong loss", 5.0), {}, False),
+        (SearchEnd(Status.FAILED, "0000", "Fatal signs: 2 trials failed", 5.0), {}, True),
+        (SearchEnd(Status.FAILED, None, "Hopeless: no loss", 5.0, False, True), {}, False),
         (SearchEnd(Status.INTERRUPTED, "0000", "interrupted", 5.0), {}, False),
         (SearchEnd(Status.COMPLETED, "0000", None, 5.0), {}, False),  # its model was not tested
         (SearchEnd(Status.COMPLETED, None, None, 5.0), {}, True),

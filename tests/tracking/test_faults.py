@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from pipeline.journal.callbacks import SearchEnd, Status, TrialBegin
 from pipeline.journal.history import FILE_NAME, follow, read
 from pipeline.tracking.__main__ import DELIVERED, UNREACHABLE, main
-from pipeline.tracking.delivery import Position
+from pipeline.tracking.position import Position
 from tests.commands import Ended, finish, start
 from tests.faulty_proxy import FAULTS, faulty_proxy
 from tests.processes import ENVIRONMENT, free_port, running

@@ -16,7 +16,8 @@ from pipeline.journal.callbacks import (
     TrialBegin,
     TrialEnd,
 )
-from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.delivery import Courier
+from pipeline.tracking.position import Position
 from pipeline.tracking.store import connect
 from tests.stories import Flaky, Story, artifacts, deliver, description, picture, points, runs
 

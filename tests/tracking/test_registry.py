@@ -15,7 +15,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.models import Model
 
-from pipeline.tracking.delivery import Courier, Position
+from pipeline.tracking.delivery import Courier
+from pipeline.tracking.position import Position
 from pipeline.tracking.store import connect
 from tests.stories import (
     EXPERIMENT,

@@ -31,7 +31,7 @@ def best_model(directory):
 @pytest.mark.thorough
 def test_images(tmp_path):
     run_pipeline(*BUDGET, directory=tmp_path)
-    test = components.make_dataset(compose_config()).test
+    test = components.make_dataset(compose_config().dataset).test
     expected = best_model(tmp_path).predict(test.x[:3], verbose=0)
     rows = test.x[:3].tolist()
     for answer in ask("digits-mlp", tmp_path, {"inputs": rows}, {"instances": rows}):
@@ -44,7 +44,7 @@ def test_a_table(tmp_path):
     table = write_table(tmp_path / "table.csv")
     chosen = ["dataset=csv", f"dataset.path={table}", "dataset.target=kind"]
     run_pipeline(*chosen, *BUDGET, directory=tmp_path)
-    split = components.make_dataset(compose_config(chosen)).test
+    split = components.make_dataset(compose_config(chosen).dataset).test
     inputs = {name: column[:8].copy() for name, column in split.x.items()}
     inputs["colour"][0], inputs["colour"][1], inputs["age"][2] = "mauve", "", np.nan
     expected = best_model(tmp_path).predict(inputs, verbose=0)

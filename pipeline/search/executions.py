@@ -1,0 +1,100 @@
+"""Trains the executions of trials, and keeps what each of them ended with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keras_tuner.engine.trial import Trial
+
+from pipeline.search.trial_files import TrialFiles
+from pipeline.search.trial_values import epoch_range
+from pipeline.seeds import derive_seed
+from pipeline.training.results import TrainingResult
+from pipeline.training.trainer import Execution, Trainer
+from pipeline.training.verification import Verification
+from pipeline.training.weights import Weights
+
+EpochOfExecution = Callable[[int, int, Mapping[str, float]], None]
+"""Told of each epoch: the execution's index, the absolute epoch, and what Keras reported."""
+
+
+@dataclass(frozen=True)
+class Executions:
+    """Trains the executions of trials; each result is kept in a file, its weights included.
+
+    Attributes:
+        trainer: Trains one.
+        files: Where the trials keep their weights.
+        count: How many each trial has, at least 1.
+        seed: The search's.
+        epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
+        verification: Compares trials with plain Keras; None compares none.
+        should_stop: Asked at the end of every epoch whether to stop there.
+    """
+
+    trainer: Trainer
+    files: TrialFiles
+    count: int
+    seed: int
+    epochs: int
+    verification: Verification | None
+    should_stop: Callable[[], bool]
+
+    def run(
+        self, trial: Trial, attempt: int, on_epoch_end: EpochOfExecution
+    ) -> list[TrainingResult]:
+        """Train those that no earlier process has trained.
+
+        Args:
+            trial: What the oracle proposed.
+            attempt: 0 for the first try at it.
+            on_epoch_end: Told of every epoch, also of those that an earlier process trained.
+
+        Returns:
+            One result an execution.
+
+        Raises:
+            DifferenceError: Plain Keras reports something else.
+        """
+        results = []
+        for execution in range(self.count):
+            seed = self.seed_of(trial.trial_id, attempt, execution)
+            path = self.files.weights(trial.trial_id, execution)
+            result = TrainingResult.find(path, seed)
+            if result is None:
+                result = self._train(trial, execution, seed, on_epoch_end)
+                result.save(path, seed)
+            else:  # an earlier process trained it
+                for epoch, logs in result.logs.items():
+                    on_epoch_end(execution, epoch, logs)
+            results.append(result)
+        return results
+
+    def seed_of(self, trial_id: str, attempt: int, execution: int) -> int:
+        """Return the seed of one execution, of its weights and of its examples' order."""
+        return derive_seed(self.seed, "execution", trial_id, attempt, execution)
+
+    def _train(
+        self, trial: Trial, execution: int, seed: int, on_epoch_end: EpochOfExecution
+    ) -> TrainingResult:
+        initial_epoch, epochs = epoch_range(trial.hyperparameters.values, self.epochs)
+        task = Execution(
+            hyperparameters=trial.hyperparameters,
+            seed=seed,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            weights=self._parents_weights(trial, execution),
+            checkpoint=self.files.checkpoint(trial.trial_id, execution),
+        )
+
+        def tell(epoch: int, logs: Mapping[str, float]) -> None:
+            on_epoch_end(execution, epoch, logs)
+
+        if self.verification is None:
+            return self.trainer.train(task, tell, self.should_stop)
+        return self.verification.train(trial.trial_id, task, tell, self.should_stop)
+
+    def _parents_weights(self, trial: Trial, execution: int) -> Weights | None:
+        parent = trial.hyperparameters.values.get("tuner/trial_id")
+        if parent is None:
+            return None
+        return TrainingResult.load(self.files.weights(parent, execution)).weights

@@ -1,0 +1,85 @@
+"""Whoever is told of a search's events, opened in its folder and closed when it is over."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.journal.callbacks import SearchCallback
+from pipeline.journal.history import Journal
+from pipeline.report.renewal import Reporting
+from pipeline.search.garbage import GarbageCollection
+from pipeline.terminal.closing import tell_missing_report, tell_undelivered
+from pipeline.terminal.progress import Progress
+from pipeline.tracking import Delivery, Tracking
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """The callbacks of a search.
+
+    Attributes:
+        directory: The search's folder.
+        console: Where they say what is left to do.
+        journal: Told first: the others are made from it.
+        tracking: Shows the search in MLflow.
+        progress: The terminal.
+        reporting: Has the report renewed; None if nobody wants it while the search runs.
+    """
+
+    directory: Path
+    console: Console
+    journal: Journal
+    tracking: Tracking
+    progress: Progress
+    reporting: Reporting | None
+
+    @classmethod
+    def of(
+        cls,
+        directory: Path,
+        console: Console,
+        tracking: Tracking,
+        progress: Progress,
+        report_seconds: float | None,
+    ) -> "Listeners":
+        """Open the journal, and gather the others around it.
+
+        Args:
+            directory: The search's folder.
+            console: Where they say what is left to do.
+            tracking: Shows the search in MLflow.
+            progress: The terminal.
+            report_seconds: How often the report is renewed; None has it not renewed.
+
+        Returns:
+            The listeners.
+
+        Raises:
+            StorageError: The journal cannot be written.
+        """
+        journal = Journal(directory)
+        reporting = None
+        if report_seconds is not None:
+            reporting = Reporting(directory, every_seconds=report_seconds)
+        return cls(directory, console, journal, tracking, progress, reporting)
+
+    @property
+    def callbacks(self) -> list[SearchCallback]:
+        """All of them, in the order they are told."""
+        told = [self.journal, self.tracking, self.progress, GarbageCollection()]
+        return told if self.reporting is None else [*told, self.reporting]
+
+    def close(self) -> Delivery:
+        """Let them finish, and say what is left to do.
+
+        Returns:
+            What became of the records on their way to MLflow.
+        """
+        self.progress.close()
+        self.journal.close()
+        if self.reporting is not None:
+            tell_missing_report(self.console, self.directory, self.reporting.close())
+        delivery = self.tracking.close()
+        tell_undelivered(self.console, self.directory, delivery)
+        return delivery

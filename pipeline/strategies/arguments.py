@@ -1,0 +1,45 @@
+"""What the oracles' arguments must be."""
+
+import keras_tuner
+
+
+def check_whole_number(name: str, value: object, minimum: int) -> None:
+    """Raise unless an argument is an integer that is large enough.
+
+    Args:
+        name: The argument.
+        value: What was received.
+        minimum: The smallest allowed number.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}; received {value!r}")
+
+
+def check_seed(seed: object) -> None:
+    """Raise a TypeError unless a seed is an integer."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an integer; received {seed!r}")
+
+
+def check_objective(objective: object) -> None:
+    """Raise unless an objective states its metric and its direction.
+
+    Args:
+        objective: What was received.
+
+    Raises:
+        TypeError: It is not a `keras_tuner.Objective`.
+        ValueError: It has no direction.
+    """
+    if not isinstance(objective, keras_tuner.Objective):
+        raise TypeError(
+            "objective must be a keras_tuner.Objective with a name and a direction; "
+            f"received {objective!r}"
+        )
+    if objective.direction not in ("min", "max"):
+        raise ValueError(
+            f"objective.direction must be min or max; received {objective.direction!r}"
+        )
