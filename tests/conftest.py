@@ -32,7 +32,7 @@ CHROMIUM_ARGUMENTS = [
 
 def pytest_addoption(parser):
     help_ = "points at which each strategy's search is killed (test_faults.py); 25 are all"
-    parser.addoption("--kills", type=int, default=3, help=help_)
+    parser.addoption("--kills", type=int, default=1, help=help_)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -42,6 +42,11 @@ def pytest_terminal_summary(terminalreporter):
     if same:
         terminalreporter.write_line(
             f"sameness: {len(same)} classes of Keras, {sum(same)} arguments compared"
+        )
+    without = sum("chromium" in str(r.longrepr) for r in terminalreporter.getreports("skipped"))
+    if without:
+        terminalreporter.write_line(
+            f"{without} tests of pages were left out: chromium is not installed", red=True
         )
     faults = [value for r in reports for name, value in r.user_properties if name == "faults"]
     if faults:

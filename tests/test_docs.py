@@ -15,7 +15,6 @@ LINKED = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_page_can_be_followed(name, tmp_path, command):
     reader = Reader(tmp_path, command)

@@ -69,7 +69,6 @@ def test_the_whole_configuration_can_be_seen(command):
     assert "epochs: 4" in ended.out
 
 
-@pytest.mark.slow  # a process of its own, which imports Keras
 def test_from_an_empty_folder(command, tmp_path_factory, tmp_path, store):
     """A whole search, alone and in this process: the same, quiet, and it leaves what it says."""
     empty = tmp_path_factory.mktemp("empty")
@@ -160,7 +159,6 @@ def test_an_interruption_ends_a_sweep(command, tmp_path, store):
     assert len(histories(tmp_path)) == 1
 
 
-@pytest.mark.slow  # two processes that train for seconds
 @pytest.mark.parametrize(
     "how",
     [
@@ -217,7 +215,6 @@ def wait_for_second_trial(folder: Path, process: subprocess.Popen[str]) -> None:
     pytest.fail(f"the second trial did not start: {process.poll()}")
 
 
-@pytest.mark.slow  # builds and installs a wheel
 def test_from_an_installed_wheel(tmp_path):
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     wheels, site, empty = (tmp_path / name for name in ("wheels", "site", "empty"))

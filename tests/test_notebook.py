@@ -65,7 +65,6 @@ def shown(cell, kind) -> list[str]:
     return [output.data[kind] for output in cell.outputs if kind in output.get("data", {})]
 
 
-@pytest.mark.slow
 def test_every_cell_runs_and_shows_itself(cells, folder):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     streams = [output for cell in cells for output in cell.outputs if "name" in output]
@@ -88,7 +87,6 @@ def test_every_cell_runs_and_shows_itself(cells, folder):
     assert "predicted [0 1 2 3" in predicted.outputs[0].text
 
 
-@pytest.mark.slow
 def test_a_search_is_loaded_from_its_folder(folder):
     search = load_search(folder)
     assert search.history == read(folder)
@@ -115,7 +113,6 @@ def check_model(search) -> float:
     return np.mean(predicted == digits.target)
 
 
-@pytest.mark.slow
 def test_a_search_is_loaded_from_mlflow_alone(run, project, tmp_path, monkeypatch):
     run_id, uri = run
     monkeypatch.chdir(tmp_path)
@@ -131,7 +128,6 @@ def test_a_search_is_loaded_from_mlflow_alone(run, project, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_the_report_is_made_from_mlflow_alone(run, tmp_path, monkeypatch, capsys):
     run_id, uri = run
     monkeypatch.chdir(tmp_path)

@@ -79,7 +79,6 @@ def assert_same_training(hypermodel, features, dataset=DATASET, *, rel=1e-4, **a
     return result
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "nested"),
     [
@@ -432,7 +431,6 @@ REUSED = (
 )
 
 
-@pytest.mark.slow
 def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
     (tmp_path / "conf/dataset").mkdir(parents=True)
     (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")

@@ -10,7 +10,6 @@ from pipeline.report.page import render
 from tests.processes import free_port, running
 from tests.report.made import plain
 
-pytestmark = pytest.mark.slow
 # MLflow's page asks for a user whether or not there are users, and Chromium complains of layouts.
 HARMLESS = re.compile(r"users/current|ResizeObserver|status of 404")
 LINK = "http://127.0.0.1:5000/#/experiments/1/runs/abc"

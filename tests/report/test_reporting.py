@@ -5,7 +5,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
 from mlflow import MlflowClient
 
 from pipeline.configuration.composition import compose_config
@@ -147,7 +146,6 @@ def test_mlflow_has_the_last_version(store, tmp_path):
     assert sent(store, tmp_path, EXPERIMENT) == "third"
 
 
-@pytest.mark.slow
 def test_a_search_has_a_report_that_links_to_its_runs(store, tmp_path, capfd):
     small = ["strategy=random", "strategy.max_trials=2", "training.epochs=1"]
     where = [f"tracking.uri={store}", f"storage={tmp_path / 'searches'}", "tracking.experiment=e"]

@@ -22,8 +22,6 @@ from tests.search.fault_points import AREAS, Point
 from tests.search.fault_process import counts_of, output_of, run
 from tests.stories import artifacts
 
-pytestmark = pytest.mark.slow
-
 ALL_KILLS = 25
 _REAL = (12, 13)  # of the points, those at which Keras really trains; the others make it up
 _TWICE = 5  # every so many points, the process that continues is killed as well

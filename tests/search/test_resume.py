@@ -303,7 +303,6 @@ def test_a_torn_last_line_is_continued(command, tmp_path, store):
     assert after.finished
 
 
-@pytest.mark.slow  # processes that kill themselves
 @pytest.mark.parametrize("attempts", ["null", pytest.param("2", marks=pytest.mark.thorough)])
 def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path, store):
     """KerasTuner issue 439 runs such a trial again for ever."""
@@ -351,7 +350,6 @@ def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
-@pytest.mark.slow  # a process of its own
 def test_ctrl_c_before_and_between(tmp_path, store):
     process = start(f"{WINE} strategy.max_trials=200", tmp_path)
     while not list(tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")):

@@ -262,7 +262,6 @@ def write_images(folder) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def every_pair():
     """Return all strategies with all cases; CI takes each at least once."""
     first = next(iter(CASES))

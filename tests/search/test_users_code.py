@@ -132,7 +132,6 @@ def check_layout(uri: str, trials: int, epochs: int = 2, objective: str = "val_l
     return found
 
 
-@pytest.mark.slow  # three searches of InceptionV3
 def test_the_seeds_hypermodel_under_the_seeds_strategies(tmp_path):
     (tmp_path / "flowers.py").write_text(SEEDS_MODEL)
     write_choice(tmp_path, "model", SEEDS_YAML)

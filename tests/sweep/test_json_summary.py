@@ -178,7 +178,6 @@ def test_a_reader_that_is_gone_changes_nothing(tmp_path):
     process.stderr.close()
 
 
-@pytest.mark.slow  # a process of its own, which imports Keras
 def test_a_pipe_receives_json_alone(tmp_path):
     ended = alone(f"--json {TINY}", tmp_path)
     assert ended.code == 0

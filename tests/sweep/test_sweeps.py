@@ -271,7 +271,6 @@ def test_a_job_that_extends_anothers_search(command, tmp_path, store, monkeypatc
     assert searches(tmp_path) == [before]
 
 
-@pytest.mark.slow  # a process that kills itself
 def test_a_killed_sweep_goes_on(command, tmp_path, store):
     (tmp_path / "kill-2").touch()
     assert alone(LINE, tmp_path).code == -signal.SIGKILL

@@ -120,7 +120,6 @@ def test_a_second_ctrl_c_ends_it_at_once(shown):
     check_whole(terminal)
 
 
-@pytest.mark.slow
 def test_ctrl_c_in_a_search(tmp_path):
     search = ("-m", "pipeline", "training.epochs=1000", "callbacks={}", NO_REPORT)
     terminal = Terminal(*search, directory=tmp_path)

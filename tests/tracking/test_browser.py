@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.processes import free_port, run_pipeline, running
 
-pytestmark = pytest.mark.slow
 TRIALS = 10
 expect.set_options(timeout=30_000)
 # MLflow's pages ask for a user whether or not there are users, and Chromium complains of layouts.

@@ -134,7 +134,6 @@ def once_id(store):
     return MlflowClient(store).get_experiment_by_name(EXPERIMENT).experiment_id
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("done", [False, True])
 def test_broken_off_anywhere_it_is_completed(store, evaluated, monkeypatch, done):
     folder = evaluated()

@@ -29,8 +29,6 @@ from tests.tracking.test_registry import NAME, evaluated, model_file, save_table
 
 __all__ = ["evaluated", "model_file"]  # fixtures
 
-pytestmark = pytest.mark.slow
-
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -10,7 +10,6 @@ from pipeline.search import components
 from tests.processes import free_port, post, run_pipeline, running
 from tests.search.test_search import write_table
 
-pytestmark = pytest.mark.slow
 BUDGET = ["strategy.max_trials=1", "training.epochs=1"]
 
 
