@@ -2,12 +2,14 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from pipeline.configuration.composition import compose_config
 from tests.documents import File, Shell, steps
 
 ROOT = Path(__file__).parents[1]
@@ -19,11 +21,14 @@ COMMANDS = [line for line in LINES if line.startswith("python -m pipeline ")]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    _, *arguments = shlex.split(command)
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=directory, capture_output=True, text=True, check=False
-    )
+def jobs(command: str) -> list[tuple[list[str], str | None]]:
+    """Return the overrides of each search that a command runs, and its folder of groups."""
+    options = get_args_parser().parse_args(shlex.split(command)[3:])
+    if not options.multirun:
+        return [(options.overrides, options.config_dir)]
+    parsed = OverridesParser.create().parse_overrides(options.overrides)
+    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return [(overrides, options.config_dir) for overrides in batch]
 
 
 @pytest.fixture
@@ -40,21 +45,28 @@ def test_there_are_commands_and_files():
     assert set(FILES) == {"mine.py", "my_conf/model/mine.yaml"}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_composes(command, directory):
-    result = run(f"{command.replace(' -m strategy', ' strategy')} --cfg job", directory)
-    if "strategy=random,grid" in command:
-        assert "strategy=random,grid" in result.stderr  # a sweep is told from a typing error
-        return
-    assert (result.returncode, result.stderr) == (0, "")
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_search_of_every_command_composes(line, directory, monkeypatch):
+    monkeypatch.chdir(directory)
+    for overrides, config_dir in jobs(line):
+        composed = compose_config(overrides, config_dir)
+        for item in overrides:
+            key, _, value = item.partition("=")
+            if key in ("strategy", "dataset", "model"):
+                assert getattr(composed.choices, key) == value
 
 
-def test_your_own_model_runs(directory):
-    command = next(command for command in COMMANDS if "--config-dir" in command)
+def test_a_sweep_is_several_searches():
+    (sweep,) = (line for line in COMMANDS if " -m " in line.partition("pipeline")[2])
+    assert len(jobs(sweep)) == 4
+
+
+def test_your_own_model_runs(directory, command):
+    line = next(line for line in COMMANDS if "--config-dir" in line).partition("pipeline ")[2]
     small = "strategy.max_trials=1 training.epochs=1 tracking.registered_model=null"
-    result = run(f"{command} {small}", directory)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "units=" in result.stdout
+    ended = command(f"{line} {small}")
+    assert (ended.code, ended.err) == (0, "")
+    assert "units=" in ended.out
 
 
 def test_ci_installs_and_runs_what_the_readme_says():
