@@ -322,7 +322,7 @@ MIXED = {
 )
 def test_layers_that_mix_the_examples_of_a_batch_end_it(make, mixed):
     features, _, reasons = make()
-    assert_same_training(Mixing(MIXED[mixed]), features)
+    assert_same_training(Mixing(MIXED[mixed]), features, rel=1e-3)  # of numbers times 1000
     assert reasons == []
 
 
