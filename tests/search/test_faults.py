@@ -28,8 +28,8 @@ ALL_KILLS = 25
 _REAL = (12, 13)  # of the points, those at which Keras really trains; the others make it up
 _TWICE = 5  # every so many points, the process that continues is killed as well
 _COMMON = (
-    "dataset=wine model._target_=fault_training.Tiny checkpoint.every_seconds=0 keep_best=2 "
-    "max_failed_trials=99 seed=4"
+    "dataset=wine model._target_=tests.search.fault_training.Tiny checkpoint.every_seconds=0 "
+    "keep_best=2 max_failed_trials=99 seed=4"
 )
 LINES = {
     "random": (

@@ -25,9 +25,16 @@ VAL_LOSS = keras_tuner.Objective("val_loss", "min")
 NOTHING = keras_tuner.HyperParameters()
 PLATEAU = [1.0, 2.0, 0.5, 3.0, 4.0, 5.0, 6.0]  # the best epoch is neither the first nor the last
 EPOCHS = len(PLATEAU)
-SMALL = ["dataset=digits", "model._target_=test_final_model.build", "training.epochs=2"]
+SMALL = [
+    "dataset=digits",
+    f"model._target_={__name__}.build",
+    "training.epochs=2",
+]
 SMALL += ["strategy.max_trials=2", "training.batch_size=256", "verbose=0", NO_REPORT]
-SMALL += ["final.retrain=true", "+callbacks.needy._target_=test_final_model.NeedsValidation"]
+SMALL += [
+    "final.retrain=true",
+    f"+callbacks.needy._target_={__name__}.NeedsValidation",
+]
 
 
 class Small(keras_tuner.HyperModel):

@@ -29,7 +29,7 @@ STRATEGIES = {
 }
 TRIALS = {"random": 2, "grid": 2, "bayesian": 3, "hyperband": 5}
 CASES = ["digits-mlp", "digits-cnn", "diabetes-mlp", "csv-mlp", "images-transfer"]
-SMALL = ["dataset=digits", "model._target_=test_search.build_small", "training.batch_size=256"]
+SMALL = ["dataset=digits", f"model._target_={__name__}.build_small", "training.batch_size=256"]
 CLASSIFICATION = [
     "classification_report.json",
     "classification_report.txt",
@@ -228,7 +228,7 @@ def search(store, tmp_path):
 
     def run(*overrides, uri=store) -> SearchResult:
         always = [f"tracking.uri={uri}", f"storage={tmp_path}/searches", "resume=never", NO_REPORT]
-        everything = [*always, *overrides, "+callbacks.spy._target_=test_search.Spy", "verbose=0"]
+        everything = [*always, *overrides, f"+callbacks.spy._target_={__name__}.Spy", "verbose=0"]
         return run_search(compose_config(everything), overrides=list(overrides))
 
     return run
@@ -476,7 +476,7 @@ def test_hyperparameters_of_the_configuration(search, store):
 
 
 def test_a_failing_trial(search, store):
-    overrides = ["dataset=digits", "model._target_=test_search.Fragile", "strategy=grid"]
+    overrides = ["dataset=digits", f"model._target_={__name__}.Fragile", "strategy=grid"]
     search(*overrides, "hyperparameters.rate=0.001", "training.epochs=2")
     shown = Shown(store, "digits")
     assert shown.statuses == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
@@ -500,7 +500,7 @@ def test_a_failing_trial(search, store):
 
 
 def test_too_many_failing_trials(search, store):
-    overrides = ["dataset=digits", "model._target_=test_search.Fragile", "strategy.max_trials=9"]
+    overrides = ["dataset=digits", f"model._target_={__name__}.Fragile", "strategy.max_trials=9"]
     with pytest.raises(SearchError, match=r"2 trials in a row failed.*no room for epoch 1"):
         search(*overrides, "hyperparameters.kind=bad", "max_failed_trials=2")
     shown = Shown(store, "digits")
@@ -563,7 +563,7 @@ def test_the_store_is_where_mlflow_looks(store, tmp_path, monkeypatch, given):
 
 
 def test_an_epoch_is_in_mlflow_within_a_second(search, store):
-    callback = f"+callbacks.impatient={{_target_: test_search.Impatient, uri: '{store}'}}"
+    callback = f"+callbacks.impatient={{_target_: {__name__}.Impatient, uri: '{store}'}}"
     search(*SMALL, "strategy.max_trials=1", "training.epochs=8", callback)
     assert len(Impatient.delays) == 7
     assert statistics.median(Impatient.delays) < 1
@@ -571,7 +571,7 @@ def test_an_epoch_is_in_mlflow_within_a_second(search, store):
 
 def test_an_interrupted_search_is_continued_without_a_trace(search, store, tmp_path):
     overrides = [*SMALL, "strategy.max_trials=3", "training.epochs=3"]
-    interruption = "+callbacks.interruption._target_=test_search.Interruption"
+    interruption = f"+callbacks.interruption._target_={__name__}.Interruption"
     with pytest.raises(KeyboardInterrupt):
         search(*overrides, interruption)
     shown = Shown(store, "digits")
