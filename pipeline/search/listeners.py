@@ -25,6 +25,7 @@ class Listeners:
         tracking: Shows the search in MLflow.
         progress: The terminal.
         reporting: Has the report renewed; None if nobody wants it while the search runs.
+        callbacks: All of them, in the order they are told.
     """
 
     directory: Path
@@ -33,6 +34,7 @@ class Listeners:
     tracking: Tracking
     progress: Progress
     reporting: Reporting | None
+    callbacks: tuple[SearchCallback, ...]
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class Listeners:
         console: Console,
         tracking: Tracking,
         progress: Progress,
+        *,
         report_seconds: float | None,
     ) -> "Listeners":
         """Open the journal, and gather the others around it.
@@ -59,16 +62,11 @@ class Listeners:
             StorageError: The journal cannot be written.
         """
         journal = Journal(directory)
-        reporting = None
-        if report_seconds is not None:
-            reporting = Reporting(directory, every_seconds=report_seconds)
-        return cls(directory, console, journal, tracking, progress, reporting)
-
-    @property
-    def callbacks(self) -> list[SearchCallback]:
-        """All of them, in the order they are told."""
-        told = [self.journal, self.tracking, self.progress, GarbageCollection()]
-        return told if self.reporting is None else [*told, self.reporting]
+        told = (journal, tracking, progress, GarbageCollection())
+        if report_seconds is None:
+            return cls(directory, console, journal, tracking, progress, None, told)
+        reporting = Reporting(directory, every_seconds=report_seconds)
+        return cls(directory, console, journal, tracking, progress, reporting, (*told, reporting))
 
     def close(self) -> Delivery:
         """Let them finish, and say what is left to do.

@@ -120,8 +120,9 @@ def _run_in(
     interruption = Interruption(tells=not draws_live(console, config.verbose))
     progress = Progress(console, config.verbose, interruption.requested)
     write_config(folder.path, begin.config, begin.overrides)
-    every = config.report.every_seconds
-    listeners = Listeners.of(folder.path, console, tracking, progress, every)
+    listeners = Listeners.of(
+        folder.path, console, tracking, progress, report_seconds=config.report.every_seconds
+    )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     trainer = _equipped(config, parts, progress)
     for sentence in lost:
