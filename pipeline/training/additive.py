@@ -15,6 +15,7 @@ from pipeline.frozen.constant_layers import is_constant_at_inference
 from pipeline.frozen.mixing import mixes_examples
 from pipeline.frozen.model_graph import (
     fixed_batch_size,
+    graph_of,
     is_masked,
     layers_of,
     operations,
@@ -175,6 +176,8 @@ def is_additive(model: keras.Model) -> bool:
         False if anything in it is not Keras's own, or not known for it.
     """
     if not type(model).__module__.startswith("keras.") or overridden(model):
+        return False
+    if graph_of(model) is None:  # a sequential one with a layer that does not tell its shape
         return False
     compiled = compile_arguments(model)
     losses = keras.tree.flatten(compiled.get("loss"))
