@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from pipeline.frozen.model_graph import calls_of
+
 _AXES = ("axis", "axis1", "axis2", "axes", "source", "destination", "_attention_axes")
 """Attributes of layers and operations that name axes."""
 _OF_NONE = ("Normalization",)
@@ -29,7 +31,7 @@ def mixes_examples(operation: keras.Operation) -> bool:
     Args:
         operation: A layer or operation, and not what it is made of.
     """
-    nodes = operation._inbound_nodes
+    nodes = calls_of(operation)
     if any(_moves_the_first_axis(node) for node in nodes):
         return True
     ranks = set[int]().union(*(_ranks(node) for node in nodes))

@@ -1,15 +1,24 @@
-"""What the graph of a model tells: what it calls, in which order, and in batches of which size."""
+"""What the graph of a model tells: what it calls, in which order, and in batches of which size.
 
-from collections.abc import Iterator
+Keras has no public name for most of it; nothing else in `frozen` and `training` asks for these.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 
 
+def graph_of(model: keras.Model) -> Any | None:
+    """Return the functional model that has a model's graph; None of a model without one."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
 def operations(model: keras.Model) -> list[Any]:
     """Return the layers and operations that a model's graph calls; none of a model without one."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    return list(getattr(graph, "_operations", ()))
+    graph = graph_of(model)
+    return [] if graph is None else list(graph._operations)
 
 
 def calls(graph: keras.Model) -> Iterator[Any]:
@@ -18,8 +27,59 @@ def calls(graph: keras.Model) -> Iterator[Any]:
     Args:
         graph: A functional model.
     """
+    yield from (node for node in nodes(graph) if not node.is_input)
+
+
+def nodes(graph: keras.Model) -> Iterator[Any]:
+    """Yield the calls of a graph and its inputs, each after those it depends on.
+
+    Args:
+        graph: A functional model.
+    """
     for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
+        yield from graph._nodes_by_depth[depth]
+
+
+def structures(graph: keras.Model) -> tuple[Any, Any]:
+    """Return the inputs and the outputs of a graph, nested as it takes and gives them.
+
+    Args:
+        graph: A functional model.
+    """
+    return graph._inputs_struct, graph._outputs_struct
+
+
+def calls_of(operation: keras.Operation) -> Sequence[Any]:
+    """Return the calls of a layer or operation, in every model that has it."""
+    calls: Sequence[Any] = operation._inbound_nodes
+    return calls
+
+
+def forget_consumers(model: keras.Model) -> None:
+    """Let a model's operations forget what is given their outputs; Keras never reads it."""
+    for operation in operations(model):
+        operation._outbound_nodes.clear()
+
+
+def is_masked(tensor: keras.KerasTensor) -> bool:
+    """Whether a tensor of a graph has a mask."""
+    return getattr(tensor, "_keras_mask", None) is not None
+
+
+def layers_of(model: keras.Model) -> list[keras.Layer]:
+    """Return a model and all layers that it is made of; `model.layers` has the outermost alone."""
+    layers: list[keras.Layer] = model._flatten_layers()
+    return layers
+
+
+def parts_of(operation: Any) -> Iterator[Any]:
+    """Yield an operation and all that it is made of, the innermost first."""
+    if isinstance(operation, keras.Layer):
+        inner = list(operation._flatten_layers(include_self=False, recursive=False))
+        others = [part for part in getattr(operation, "_operations", ()) if part not in inner]
+        for part in (*inner, *others):
+            yield from parts_of(part)
+    yield operation
 
 
 def fixed_batch_size(model: keras.Model) -> int | None:

@@ -1,7 +1,7 @@
 """The beginning of a model that no training changes: where it ends, what it is, and the rest."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,14 @@ import tensorflow as tf
 
 from pipeline.frozen.constant_layers import draws, is_constant
 from pipeline.frozen.mixing import mixes_examples
-from pipeline.frozen.model_graph import calls
+from pipeline.frozen.model_graph import (
+    calls,
+    graph_of,
+    is_masked,
+    layers_of,
+    parts_of,
+    structures,
+)
 from pipeline.frozen.sameness import UnreadableError, identity, settings, users_function
 
 
@@ -102,7 +109,8 @@ def _boundary(graph: Any) -> tuple[list[Any], str | None]:
 
 
 def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
-    extractor = keras.Model(graph._inputs_struct, boundary, name="frozen")
+    inputs, outputs = structures(graph)
+    extractor = keras.Model(inputs, boundary, name="frozen")
     # No copies: what assigns to a variable leaves alone an array that looks at its memory.
     weights = tuple(
         np.asarray(tf.convert_to_tensor(weight.value).numpy()) for weight in extractor.weights
@@ -119,7 +127,7 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     # tf.data makes one tensor of a list, or refuses it.
     features = boundary[0] if len(boundary) == 1 else tuple(boundary)
-    head = keras.Model(features, graph._outputs_struct, name=graph.name)
+    head = keras.Model(features, outputs, name=graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
 
 
@@ -129,10 +137,9 @@ def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 def _graph(model: keras.Model) -> Any:
     """Return the graph of a model that Keras trains in its own way."""
-    if type(model) is keras.Sequential:
-        return model._functional
-    if type(model).__module__.startswith("keras.") and hasattr(model, "_nodes_by_depth"):
-        return model
+    graph = graph_of(model) if type(model).__module__.startswith("keras.") else None
+    if graph is not None:
+        return graph
     raise NotReusableError(
         f"a model of the class {type(model).__name__} does not say what its layers are given"
     )
@@ -140,7 +147,7 @@ def _graph(model: keras.Model) -> Any:
 
 def _obstacle(operation: Any) -> str | None:
     """Say why an operation is not frozen and deterministic; None if it is."""
-    for part in _flattened(operation):
+    for part in parts_of(operation):
         reason = _parts_obstacle(part)
         if reason is not None:
             return f"layer {part.name!r} ({type(part).__name__}) {reason}"
@@ -174,18 +181,8 @@ def _layers_obstacle(layer: keras.Layer) -> str | None:
     return None
 
 
-def _flattened(operation: Any) -> Iterator[Any]:
-    """Yield an operation and all that it is made of, the innermost first."""
-    if isinstance(operation, keras.Layer):
-        inner = list(operation._flatten_layers(include_self=False, recursive=False))
-        others = [part for part in getattr(operation, "_operations", ()) if part not in inner]
-        for part in (*inner, *others):
-            yield from _flattened(part)
-    yield operation
-
-
 def _check_storable(tensor: Any) -> None:
-    if getattr(tensor, "_keras_mask", None) is not None:
+    if is_masked(tensor):
         raise NotReusableError("the features of its frozen layers have a mask")
     if tensor.dtype == "string":
         raise NotReusableError("an input of text goes to layers that are trained")
@@ -195,4 +192,4 @@ def _check_storable(tensor: Any) -> None:
 
 def has_frozen_weights(model: keras.Model) -> bool:
     """Whether somebody has frozen a layer with weights."""
-    return any(layer.weights for layer in model._flatten_layers() if not layer.trainable)
+    return any(layer.weights for layer in layers_of(model) if not layer.trainable)

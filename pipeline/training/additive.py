@@ -13,8 +13,15 @@ import keras
 
 from pipeline.frozen.constant_layers import is_constant_at_inference
 from pipeline.frozen.mixing import mixes_examples
-from pipeline.frozen.model_graph import fixed_batch_size, operations
+from pipeline.frozen.model_graph import (
+    fixed_batch_size,
+    graph_of,
+    is_masked,
+    layers_of,
+    operations,
+)
 from pipeline.frozen.sameness import is_keras_own, overridden
+from pipeline.training.compile_arguments import compile_arguments
 
 _FUNCTIONS = frozenset(
     [
@@ -170,7 +177,9 @@ def is_additive(model: keras.Model) -> bool:
     """
     if not type(model).__module__.startswith("keras.") or overridden(model):
         return False
-    compiled = model._compile_config.config if model._compile_config else {}
+    if graph_of(model) is None:  # a sequential one with a layer that does not tell its shape
+        return False
+    compiled = compile_arguments(model)
     losses = keras.tree.flatten(compiled.get("loss"))
     metrics = keras.tree.flatten((compiled.get("metrics"), compiled.get("weighted_metrics")))
     return (
@@ -246,13 +255,13 @@ def _is_known(function: Any) -> bool:
 
 def _has_a_row_an_example(output: Any) -> bool:
     """Whether a mean along an output's last axis is one of an example, and none is masked."""
-    return len(output.shape) > 1 and not hasattr(output, "_keras_mask")
+    return len(output.shape) > 1 and not is_masked(output)
 
 
 def _operations(model: keras.Model) -> list[Any]:
     """Return all that a model calls, and what that is made of."""
     called = operations(model) or [model]
-    return [*called, *model._flatten_layers(include_self=False)]
+    return [*called, *layers_of(model)[1:]]
 
 
 def _keeps_examples_apart(operation: Any) -> bool:

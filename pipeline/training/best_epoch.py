@@ -11,6 +11,8 @@ from pipeline.frozen.part import FrozenPart
 from pipeline.training.callback_files import go_on_writing, leave_to_checkpoint
 from pipeline.training.callback_state import callback_state, restore_callback
 from pipeline.training.checkpoint import Checkpoint, TrainingState
+from pipeline.training.execution import Execution
+from pipeline.training.fitting import Fitting
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import TrainingResult
 from pipeline.training.weights import Weights
@@ -35,7 +37,6 @@ class BestEpoch(keras.callbacks.Callback):
         objective: The metric whose best epoch counts.
         on_epoch_end: Told of every epoch.
         should_stop: Asked at the end of every epoch; if it says so, the training ends there.
-        part: The part of the model that is not trained, if its features are what is trained on.
         objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
             `fit` may return it at the end instead.
     """
@@ -46,14 +47,13 @@ class BestEpoch(keras.callbacks.Callback):
         on_epoch_end: EpochListener,
         should_stop: Callable[[], bool],
         *,
-        part: FrozenPart | None = None,
-        objective_in_logs: bool,
+        objective_in_logs: bool = True,
     ) -> None:
         super().__init__()
         self._objective = objective
         self._on_epoch_end = on_epoch_end
         self._should_stop = should_stop
-        self._part = part
+        self._part: FrozenPart | None = None
         self._objective_in_logs = objective_in_logs
         self._logs: dict[int, dict[str, float]] = {}
         self._best_epoch: int | None = None
@@ -63,24 +63,43 @@ class BestEpoch(keras.callbacks.Callback):
         self._tell: Callable[[str], None] = lambda _sentence: None
         self._restored: TrainingState | None = None
 
-    def keep(
+    def begin(
         self,
-        checkpoint: Checkpoint,
-        others: Sequence[keras.callbacks.Callback],
+        execution: Execution,
+        fitting: Fitting,
+        every_seconds: float,
         tell: Callable[[str], None],
-    ) -> None:
-        """Keep the training's state in a file from now on, that of other callbacks included.
+    ) -> int:
+        """Go on from an execution's checkpoint, or start; from now on the checkpoint is kept.
 
         Args:
-            checkpoint: The file.
-            others: All other callbacks of the training.
-            tell: Told what of them cannot be kept.
-        """
-        self._checkpoint, self._others, self._tell = checkpoint, others, tell
-        for callback in others:
-            leave_to_checkpoint(callback)
+            execution: What is trained.
+            fitting: What is fit for it: a whole model, or what follows its frozen part.
+            every_seconds: Least time between two writes of the training's state.
+            tell: Told what of the callbacks cannot be kept.
 
-    def restore(self, state: TrainingState) -> None:
+        Returns:
+            The absolute number of the first epoch to train; that of the execution's end if an
+            earlier process trained all.
+
+        Raises:
+            DamagedFileError: The checkpoint cannot be read.
+        """
+        self._part = fitting.part
+        checkpoint = Checkpoint.of(execution, self._part, every_seconds)
+        if checkpoint is None:
+            return execution.initial_epoch
+        self._checkpoint, self._others, self._tell = checkpoint, fitting.callbacks, tell
+        for callback in self._others:
+            leave_to_checkpoint(callback)
+        state = checkpoint.load()
+        if state is None:
+            return execution.initial_epoch
+        state.current.apply_all(fitting.trained)
+        self._restore(state)
+        return execution.epochs if state.stopped else max(state.logs) + 1
+
+    def _restore(self, state: TrainingState) -> None:
         """Go on from a state, as if this callback had seen its epochs; they are reported."""
         self._restored = state
         self._best_epoch, self._weights = state.best_epoch, state.best

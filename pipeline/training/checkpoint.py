@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.frozen.part import FrozenPart
 from pipeline.journal.arrays import read_arrays, write_arrays
+from pipeline.seeds import derive_seed
 from pipeline.training.callback_state import CallbackState
+from pipeline.training.execution import Execution
 from pipeline.training.plain_values import Decoder, Encoder
 from pipeline.training.results import Logs
 from pipeline.training.weights import Weights
@@ -54,6 +57,23 @@ class Checkpoint:
     seed: int
     every_seconds: float
     _written: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(
+        cls, execution: Execution, part: FrozenPart | None, every_seconds: float
+    ) -> "Checkpoint | None":
+        """Return where an execution's training is kept, if it is to be.
+
+        Args:
+            execution: What is trained.
+            part: The frozen part, if its features are what is trained on. A state of the head is
+                none of the whole model.
+            every_seconds: Least time between two writes.
+        """
+        if execution.checkpoint is None:
+            return None
+        seed = derive_seed(execution.seed, part.digest) if part else execution.seed
+        return cls(execution.checkpoint, seed, every_seconds)
 
     def load(self) -> TrainingState | None:
         """Return the state that an earlier process kept.

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.splits import Split, first_rows
-from pipeline.frozen.model_graph import calls
+from pipeline.frozen.model_graph import calls, structures
 from pipeline.frozen.part import FrozenPart, NotReusableError
 from pipeline.frozen.rounding import are_close
 from pipeline.frozen.watch import has_changed
@@ -59,7 +59,8 @@ def _culprit(part: FrozenPart, raw: Any, *, coarse: bool) -> str:
     symbols = [
         (node.operation, tensor) for node in calls(part.extractor) for tensor in node.outputs
     ]
-    probe = keras.Model(part.extractor._inputs_struct, [tensor for _, tensor in symbols])
+    inputs, _ = structures(part.extractor)
+    probe = keras.Model(inputs, [tensor for _, tensor in symbols])
     training, inference = (keras.tree.flatten(probe(raw, training=mode)) for mode in (True, False))
     for (operation, _), one, other in zip(symbols, training, inference, strict=True):
         if not are_close(one.numpy(), other.numpy(), coarse=coarse):

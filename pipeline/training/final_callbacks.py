@@ -2,7 +2,7 @@
 
 import contextlib
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,29 +74,56 @@ def final_callbacks(
     return [*kept, _Replay(rates.of_epoch)]
 
 
-@contextlib.contextmanager
-def named_failures(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[None]:
-    """Let a failure in the block say which of the callbacks raised it, if one did.
+class FinalCallbacks:
+    """The callbacks of a final training, made anew for each model, and called by name if they fail.
 
-    Raises:
-        FinalCallbackError: In place of what a callback raised.
+    Args:
+        make: Makes fresh ones, as the configuration names them.
+        rates: As of `final_callbacks`.
+        notices: As of `final_callbacks`.
     """
-    filtered = keras.config.is_traceback_filtering_enabled()
-    keep_traces_of_callbacks()
-    try:
-        yield
-    except Exception as error:
-        name = _raised_by(error, callbacks)
-        if name is None or not is_trials_own(error):
-            raise
-        raise FinalCallbackError(f"its callback {name} raised {sentence(error)}") from error
-    finally:
-        if filtered:
-            keras.config.enable_traceback_filtering()
+
+    def __init__(
+        self,
+        make: Callable[[], Sequence[keras.callbacks.Callback]],
+        rates: TrainedRates,
+        notices: Notices,
+    ) -> None:
+        self._make = make
+        self._rates = rates
+        self._notices = notices
+        self._made: list[keras.callbacks.Callback] = []
+
+    def make(self) -> list[keras.callbacks.Callback]:
+        """Return the callbacks of a model; to be asked for after it is built."""
+        made = final_callbacks(self._make(), self._rates, self._notices)
+        self._made += made
+        _keep_traces_of_callbacks()  # a session of Keras that is cleared forgets it
+        return made
+
+    @contextlib.contextmanager
+    def named_failures(self) -> Iterator[None]:
+        """Let a failure in the block say which of the callbacks raised it, if one did.
+
+        Raises:
+            FinalCallbackError: In place of what a callback raised.
+        """
+        filtered = keras.config.is_traceback_filtering_enabled()
+        _keep_traces_of_callbacks()
+        try:
+            yield
+        except Exception as error:
+            name = _raised_by(error, self._made)
+            if name is None or not is_trials_own(error):
+                raise
+            raise FinalCallbackError(f"its callback {name} raised {sentence(error)}") from error
+        finally:
+            if filtered:
+                keras.config.enable_traceback_filtering()
 
 
-def keep_traces_of_callbacks() -> None:
-    """Let errors tell which callback was called, which Keras hides; to be said after each build."""
+def _keep_traces_of_callbacks() -> None:
+    """Let errors tell which callback was called, which Keras hides."""
     keras.config.disable_traceback_filtering()
 
 

@@ -1,14 +1,15 @@
-"""What of a model is trained, and on what: all of it, or what follows its frozen part."""
+"""What of a model is trained, on what and how: all of it, or what follows its frozen part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
 from pipeline.datasets.batches import EpochByEpoch, Examples
 from pipeline.frozen.part import FrozenPart
-from pipeline.frozen.watch import watches
+from pipeline.frozen.watch import may_unfreeze, watches
+from pipeline.training.compile_arguments import compile_arguments
 from pipeline.training.throughput import Throughput, makes_its_steps
 
 _FAST = Throughput()
@@ -16,7 +17,7 @@ _FAST = Throughput()
 
 @dataclass(frozen=True, eq=False)
 class Fitting:
-    """A compiled model, and the examples that it is trained and validated on.
+    """A compiled model, the examples that it is trained and validated on, and in which steps.
 
     Attributes:
         model: The whole model.
@@ -24,6 +25,9 @@ class Fitting:
         validation: What it is validated on after every epoch, if anything.
         part: The frozen part, of which the examples are the features.
         throughput: How much the model is given at once.
+        callbacks: What watches its training, beside what the training itself needs.
+        batch_size: Examples a step; until it is planned, and with the steps a call, Keras's.
+        steps_per_execution: Steps that a compiled call takes.
     """
 
     model: keras.Model
@@ -31,6 +35,9 @@ class Fitting:
     validation: Examples | None = None
     part: FrozenPart | None = None
     throughput: Throughput = _FAST
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    batch_size: int = 32
+    steps_per_execution: int = 1
 
     @classmethod
     def compiled(
@@ -43,10 +50,8 @@ class Fitting:
     ) -> "Fitting":
         """Compile what follows the frozen part, if there is one, as the whole model is compiled."""
         if part is not None:  # losses and metrics go over as they are, the optimizer is shared
-            arguments = model._compile_config.config
-            part.head.compile(
-                **(arguments | {"optimizer": model.optimizer, "auto_scale_loss": False})
-            )
+            shared = {"optimizer": model.optimizer, "auto_scale_loss": False}
+            part.head.compile(**(compile_arguments(model) | shared))
         return cls(model, train, validation, part, throughput)
 
     @property
@@ -54,19 +59,31 @@ class Fitting:
         """The model that is given the examples."""
         return self.model if self.part is None else self.part.head
 
-    def steps_per_execution(
-        self, callbacks: Sequence[keras.callbacks.Callback] = (), *, batch_size: int, epochs: int
-    ) -> int:
-        """Return how many steps a compiled call should take; see `throughput`."""
+    @property
+    def unfreezes(self) -> bool:
+        """Whether the whole model is trained, and a callback may unfreeze layers of it."""
+        return self.part is None and may_unfreeze(self.model, self.callbacks)
+
+    def planned(
+        self, callbacks: Sequence[keras.callbacks.Callback], *, batch_size: int, epochs: int
+    ) -> "Fitting":
+        """Return it with callbacks, and with the steps that a compiled call should take.
+
+        Args:
+            callbacks: Keras callbacks, as the configuration names them.
+            batch_size: Examples a step.
+            epochs: Absolute number of the epoch before which the training will end.
+        """
         steps = self.train.steps(batch_size)
-        return self.throughput.steps(self.trained, callbacks, steps=steps, epochs=epochs)
+        at_once = self.throughput.steps(self.trained, callbacks, steps=steps, epochs=epochs)
+        return replace(
+            self, callbacks=callbacks, batch_size=batch_size, steps_per_execution=at_once
+        )
 
     def run(
         self,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback],
         *,
-        batch_size: int,
-        steps_per_execution: int,
         seed: int,
         initial_epoch: int = 0,
         epochs: int,
@@ -74,39 +91,38 @@ class Fitting:
         """Train as `keras.Model.fit` does; callbacks see the whole model.
 
         Args:
-            callbacks: Keras callbacks.
-            batch_size: Examples a step.
-            steps_per_execution: Steps that a compiled call takes.
+            callbacks: Its callbacks, in order, with those that the training itself needs.
             seed: What decides the order of the examples.
             initial_epoch: Absolute number of the first epoch.
-            epochs: Absolute number of the epoch before which the training ends.
+            epochs: Absolute number of the epoch before which the training ends; if the first one
+                is not before it, there is nothing left to train.
         """
-        trained, steps = self.trained, self.train.steps(batch_size)
-        trained.steps_per_execution = steps_per_execution
+        if initial_epoch >= epochs:
+            return
+        trained, steps = self.trained, self.train.steps(self.batch_size)
+        trained.steps_per_execution = self.steps_per_execution
         order = {"initial_epoch": initial_epoch, "epochs": epochs}
-        batches = self.train.shuffled(batch_size, seed=seed, **order)
+        batches = self.train.shuffled(self.batch_size, seed=seed, **order)
         fed: Mapping[str, Any] = {"x": batches, "steps_per_epoch": steps}
-        if makes_its_steps(trained) or steps % steps_per_execution:
+        if makes_its_steps(trained) or steps % self.steps_per_execution:
             # What asks for more batches than an epoch has would be given the next one's.
-            by_epoch = EpochByEpoch(self.train, batch_size, seed=seed)
+            by_epoch = EpochByEpoch(self.train, self.batch_size, seed=seed)
             callbacks = [by_epoch, *callbacks]
             fed = {"x": by_epoch.batches}
         with self.throughput.stepping(trained.optimizer):
             trained.fit(
                 **fed,
                 shuffle=False,  # done already
-                validation_data=self._validation_batches(callbacks, batch_size),
+                validation_data=self._validation_batches(callbacks),
                 callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps, verbose=0),
                 verbose=0,
                 **order,
             )
 
-    def _validation_batches(
-        self, callbacks: Sequence[keras.callbacks.Callback], batch_size: int
-    ) -> Any:
+    def _validation_batches(self, callbacks: Sequence[keras.callbacks.Callback]) -> Any:
         if self.validation is None:
             return None
-        size = self.throughput.validation(self.trained, callbacks, batch_size)
+        size = self.throughput.validation(self.trained, callbacks, self.batch_size)
         return self.validation.in_order(size)
 
     def _told_of_the_whole(

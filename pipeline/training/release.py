@@ -6,7 +6,7 @@ Keras on TensorFlow grows by 5 to 9 MB with every fitted model, whatever is dele
 - Variables that are created while `fit` traces its step, those of the optimizer and the metrics,
   leave a conditional initialisation in the eager context. `build_state` creates them before.
 - Layers that several models share, such as a frozen backbone, know every layer that was ever given
-  their outputs, although nobody asks for it. `forget_consumers` takes that from them.
+  their outputs, although nobody asks for it. `model_graph.forget_consumers` takes that from them.
 - Operations with a gradient of their own enter it into a registry that is never emptied, and with
   it the whole graph of the step. `gradients_released` takes such entries out again.
 """
@@ -19,7 +19,7 @@ import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
 from pipeline.datasets.batches import Examples
-from pipeline.frozen.model_graph import fixed_batch_size, operations
+from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.weights import build_optimizer
 
 _CUSTOM = "CustomGradient-"
@@ -40,12 +40,6 @@ def gradients_released() -> Iterator[None]:
     finally:
         for name in [name for name in registry if name.startswith(_CUSTOM) and name not in before]:
             del registry[name]
-
-
-def forget_consumers(model: keras.Model) -> None:
-    """Let a model's operations forget what is given their outputs; Keras never reads it."""
-    for operation in operations(model):
-        operation._outbound_nodes.clear()
 
 
 def build_state(model: keras.Model, examples: Examples) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.frozen.model_graph import calls_of, layers_of
 from pipeline.training.additive import is_additive
 from pipeline.training.fused_adam import fused
 from pipeline.training.overrides import overrides
@@ -82,8 +83,8 @@ def validation_batch_size(
         return batch_size
     shapes = [
         tensor.shape[1:]
-        for layer in model._flatten_layers()
-        for node in layer._inbound_nodes[-1:]  # a layer that models share has one for each
+        for layer in layers_of(model)
+        for node in calls_of(layer)[-1:]  # a layer that models share has one for each
         for tensor in node.outputs
     ]
     if not shapes:

@@ -8,13 +8,13 @@ would do, once it has the values of all the new one's variables.
 
 import contextlib
 from collections import ChainMap, OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 import keras
 
-from pipeline.frozen.model_graph import operations
+from pipeline.frozen.model_graph import layers_of, operations
 from pipeline.frozen.part import FrozenPart
 from pipeline.frozen.sameness import UnreadableError, identity, settings, users_code
 from pipeline.training.fitting import Fitting
@@ -49,28 +49,21 @@ class Traces:
         self._reuses = 0
 
     @contextlib.contextmanager
-    def reused(
-        self,
-        fitting: Fitting,
-        steps_per_execution: int,
-        callbacks: Sequence[keras.callbacks.Callback],
-    ) -> Iterator[Fitting]:
+    def reused(self, fitting: Fitting) -> Iterator[Fitting]:
         """Give what to train: a traced model with a new one's variables, or the new one itself.
 
         It is kept for later, unless its training raises or changes what was traced.
 
         Args:
-            fitting: A new compiled model, with the weights it is to start from.
-            steps_per_execution: Steps that a compiled call of its training takes.
-            callbacks: Those of its training.
+            fitting: A new compiled model, with the weights it is to start from; it is planned.
 
         Yields:
             The same training, perhaps of an equal model; it has all its variables.
         """
         build_optimizer(fitting.model)
-        key = _key(fitting, steps_per_execution)
+        key = _key(fitting)
         # Nobody but a user's code changes a frozen layer.
-        frozen_too = any(map(users_code, callbacks))
+        frozen_too = any(map(users_code, fitting.callbacks))
         kept = None if key is None else self._kept.pop(key, None)
         if kept is None:
             build_state(fitting.trained, fitting.train)
@@ -107,7 +100,7 @@ class Traces:
         return sum(ChainMap(*(kept.sizes for kept in self._kept.values())).values())
 
 
-def _key(fitting: Fitting, steps_per_execution: int) -> Hashable | None:
+def _key(fitting: Fitting) -> Hashable | None:
     """Return what the trace of a new model will depend on; None if it cannot be told.
 
     What the frozen layers are, the part's digest tells, but for their names.
@@ -115,9 +108,10 @@ def _key(fitting: Fitting, steps_per_execution: int) -> Hashable | None:
     state, part = _state(fitting, frozen_too=False), fitting.part
     if state is None:
         return None
-    names = [] if part is None else [layer.name for layer in part.extractor._flatten_layers()]
+    names = [] if part is None else [layer.name for layer in layers_of(part.extractor)]
     digest = None if part is None else part.digest
-    return state, digest, *names, steps_per_execution, fitting.trained.distribute_strategy
+    strategy = fitting.trained.distribute_strategy
+    return state, digest, *names, fitting.steps_per_execution, strategy
 
 
 def _state(fitting: Fitting, *, frozen_too: bool) -> str | None:

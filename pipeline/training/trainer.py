@@ -2,41 +2,29 @@
 
 import functools
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import keras
 import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
 from pipeline.frozen.features import Features
-from pipeline.frozen.part import has_frozen_weights
-from pipeline.frozen.watch import FrozenPartChangedError, may_unfreeze
-from pipeline.seeds import derive_seed
+from pipeline.frozen.watch import FrozenPartChangedError
 from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
-from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.building import Building
 from pipeline.training.execution import Execution
-from pipeline.training.final_callbacks import (
-    TrainedRates,
-    final_callbacks,
-    keep_traces_of_callbacks,
-    named_failures,
-)
-from pipeline.training.fitting import Fitting
+from pipeline.training.final_callbacks import FinalCallbacks, TrainedRates
 from pipeline.training.notices import Notices
 from pipeline.training.own_epochs import OwnEpochs
 from pipeline.training.own_fit import OwnFit, Start, has_own_fit, told_once
 from pipeline.training.preparation import Preparation
-from pipeline.training.release import forget_consumers, gradients_released
+from pipeline.training.release import gradients_released
 from pipeline.training.results import TrainingResult
 from pipeline.training.throughput import Throughput
 from pipeline.training.traces import Traces
-from pipeline.training.weights import Weights, build_optimizer
+from pipeline.training.weights import Weights
 
 __all__ = ["Execution", "Trainer"]
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -97,20 +85,48 @@ class Trainer:
             DamagedFileError: The checkpoint cannot be read.
         """
         with gradients_released():
-            return self._unless_it_unfreezes(
-                lambda: self._train(execution, on_epoch_end, should_stop)
-            )
+            if has_own_fit(self.hypermodel):
+                return self._train_itself(execution, on_epoch_end, should_stop)
+            try:
+                return self._train(execution, on_epoch_end, should_stop)
+            except FrozenPartChangedError as error:
+                self._preparation.give_up_features(error)
+                return self._train(execution, on_epoch_end, should_stop)
 
     def _train(
         self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
     ) -> TrainingResult:
-        if has_own_fit(self.hypermodel):
-            watcher = self._train_itself(execution, on_epoch_end, should_stop)
-            return watcher.result(execution.initial_epoch)
-        told = functools.partial(BestEpoch, self.objective, on_epoch_end, should_stop)
-        data, model = self.dataset, self._begun(execution)
-        fitting = self._preparation.fitting(model, data.train, data.validation)
-        return self._fit(fitting, execution, told).result(execution.initial_epoch)
+        """Build, choose what is trained, go on or start, fit, and return what came of it."""
+        hyperparameters, seed, epochs = execution.hyperparameters, execution.seed, execution.epochs
+        model = self._building.build(hyperparameters, seed, execution.weights)
+        size = self.batch_size_of(hyperparameters)
+        with self._preparation.of_execution(
+            model, self.callbacks, batch_size=size, epochs=epochs
+        ) as fitting:
+            watcher = BestEpoch(self.objective, on_epoch_end, should_stop)
+            first = watcher.begin(execution, fitting, self.checkpoint_seconds, self.notices.tell)
+            callbacks = in_order(fitting.callbacks, watcher)
+            fitting.run(callbacks, seed=seed, initial_epoch=first, epochs=epochs)
+        return watcher.result(execution.initial_epoch)
+
+    def _train_itself(
+        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+    ) -> TrainingResult:
+        """Let the hypermodel train by its own `fit`, from the same start as often as it takes."""
+        hyperparameters, initial_epoch = execution.hyperparameters, execution.initial_epoch
+        tell = told_once(on_epoch_end)
+
+        def start() -> Start:
+            model = self._building.build(hyperparameters, execution.seed, execution.weights)
+            self._preparation.of_own_fit(model)
+            watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
+            return Start(model, in_order(self.callbacks(), watcher), watcher)
+
+        arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
+        arguments["epochs"] = execution.epochs
+        data = self.dataset.train
+        watcher = self._own_fit.watched(hyperparameters, data, start, **arguments)
+        return watcher.result(initial_epoch)
 
     def retrain(
         self,
@@ -131,41 +147,44 @@ class Trainer:
             planned: What a `fit` of its own is told to train, if it is to end after `epochs` of
                 its phases together.
         """
-        made: list[keras.callbacks.Callback] = []
+        execution = Execution(hyperparameters, seed, 0, epochs)
+        final = FinalCallbacks(self.callbacks, rates or TrainedRates(), self.notices)
+        with final.named_failures():
+            if has_own_fit(self.hypermodel):
+                return self._retrain_itself(execution, final, planned)
+            try:
+                return self._retrain(execution, final)
+            except FrozenPartChangedError as error:
+                self._preparation.give_up_features(error)
+                return self._retrain(execution, final)
+
+    def _retrain(self, execution: Execution, final: FinalCallbacks) -> keras.Model:
+        """Build, choose what is trained, fit from the start, and return the model."""
+        hyperparameters, seed, epochs = execution.hyperparameters, execution.seed, execution.epochs
+        size = self.batch_size_of(hyperparameters)
+        model = self._building.build(hyperparameters, seed)
+        callbacks = final.make()
+        fitting = self._preparation.of_final_model(model, callbacks, batch_size=size, epochs=epochs)
+        fitting.run(callbacks, seed=seed, epochs=epochs)
+        return model
+
+    def _retrain_itself(
+        self, execution: Execution, final: FinalCallbacks, planned: int | None
+    ) -> keras.Model:
+        """Let the hypermodel train the final model by its own `fit`."""
+        hyperparameters, epochs = execution.hyperparameters, execution.epochs
 
         def start() -> Start:
-            model = self.build(hyperparameters, seed)
-            fresh = final_callbacks(self.callbacks(), rates or TrainedRates(), self.notices)
-            made.extend(fresh)
-            keep_traces_of_callbacks()  # a session of Keras that is cleared forgets it
-            return Start(model, fresh)
+            return Start(self._building.build(hyperparameters, execution.seed), final.make())
 
-        with named_failures(made):
-            if not has_own_fit(self.hypermodel):
-                size = self.batch_size_of(hyperparameters)
-                return self._unless_it_unfreezes(
-                    lambda: self._retrain(start(), batch_size=size, epochs=epochs, seed=seed)
-                )
-            wanted = epochs if planned is None else planned
-            data = self.dataset.training_data()
-            return self._own_fit.ended_after(epochs, hyperparameters, data, start, epochs=wanted)
-
-    def _retrain(self, begun: Start, *, seed: int, **length: int) -> keras.Model:
-        model, callbacks = begun.model, begun.callbacks
-        fitting = self._preparation.fitting(model, self.dataset.training_data())
-        if fitting.part is not None or not may_unfreeze(model, callbacks):
-            build_optimizer(model)
-        steps = fitting.steps_per_execution(callbacks, **length)
-        fitting.run(callbacks, steps_per_execution=steps, seed=seed, **length)
-        return model
+        data, wanted = self.dataset.training_data(), epochs if planned is None else planned
+        return self._own_fit.ended_after(epochs, hyperparameters, data, start, epochs=wanted)
 
     def restore(
         self, hyperparameters: keras_tuner.HyperParameters, weights: Weights, *, seed: int
     ) -> keras.Model:
         """Build a trial's model again and give it the weights it ended with."""
-        model = self.build(hyperparameters, seed)
-        self._give(weights, model)
-        return model
+        return self._building.build(hyperparameters, seed, weights)
 
     def build(self, hyperparameters: keras_tuner.HyperParameters, seed: int) -> keras.Model:
         """Build a model with all its weights, seeded, in a fresh Keras session.
@@ -173,115 +192,23 @@ class Trainer:
         Raises:
             TypeError: The hypermodel returned no Keras model.
         """
-        keras.backend.clear_session()  # collects garbage too
-        keras.config.set_dtype_policy(self.precision)
-        keras.utils.set_random_seed(seed % 2**32)  # NumPy takes 32 bits
-        model = self.hypermodel.build(hyperparameters)
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                "the hypermodel must build a keras.Model; "
-                f"received {model!r} of type {type(model).__name__}"
-            )
-        forget_consumers(model)
-        if getattr(model, "inputs", None) is None:
-            # A subclassed model has no weights to set or save before it has seen data.
-            model(self._preparation.examples(self.dataset.train).first()[0])
-        return model
+        return self._building.build(hyperparameters, seed)
 
     def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
         """Return the examples a step of a trial: its hyperparameter, or the search's setting."""
         return int(hyperparameters.values.get("batch_size", self.batch_size))
 
     @functools.cached_property
+    def _building(self) -> Building:
+        examples = functools.partial(self._preparation.examples, self.dataset.train)
+        return Building(self.hypermodel, self.precision, examples)
+
+    @functools.cached_property
     def _preparation(self) -> Preparation:
-        return Preparation(self.features, has_own_fit(self.hypermodel), self.throughput)
+        own_fit = has_own_fit(self.hypermodel)
+        return Preparation(self.dataset, self.features, own_fit, self.throughput, self.traces)
 
     @functools.cached_property
     def _own_fit(self) -> OwnFit:
         validation = self.dataset.validation
         return OwnFit(self.hypermodel, validation, self.batch_size_of, self.notices)
-
-    def _begun(self, execution: Execution) -> keras.Model:
-        """Build an execution's model, with the weights that it starts from."""
-        model = self.build(execution.hyperparameters, execution.seed)
-        if execution.weights is not None:
-            self._give(execution.weights, model)
-        return model
-
-    def _give(self, weights: Weights, model: keras.Model) -> None:
-        """Give a model weights, and its optimizer their state, if a `fit` has not compiled anew."""
-        known = weights.for_optimizer_of(model) if has_own_fit(self.hypermodel) else weights
-        known.apply(model)
-
-    def _unless_it_unfreezes(self, train: Callable[[], Result]) -> Result:
-        """Train, and again as a whole if a callback changes what was thought to be frozen."""
-        try:
-            return train()
-        except FrozenPartChangedError as error:
-            assert self.features is not None, "only a training on features is watched"
-            self.features.give_up(str(error))
-            return train()
-
-    def _fit(
-        self, fitting: Fitting, execution: Execution, told: Callable[..., BestEpoch]
-    ) -> BestEpoch:
-        """Train as Keras does, and return what watched it."""
-        callbacks, batch_size = self.callbacks(), self.batch_size_of(execution.hyperparameters)
-        steps = fitting.steps_per_execution(
-            callbacks, batch_size=batch_size, epochs=execution.epochs
-        )
-        unfreezes = fitting.part is None and may_unfreeze(fitting.model, callbacks)
-        reused = functools.partial(self.traces.reused, fitting, steps, callbacks)
-        with nullcontext(fitting) if unfreezes else reused() as used:
-            watcher = told(part=used.part, objective_in_logs=True)
-            initial_epoch = self._continue(used, execution, watcher, callbacks)
-            if initial_epoch < execution.epochs:
-                used.run(
-                    in_order(callbacks, watcher),
-                    batch_size=batch_size,
-                    steps_per_execution=steps,
-                    seed=execution.seed,
-                    initial_epoch=initial_epoch,
-                    epochs=execution.epochs,
-                )
-        return watcher
-
-    def _continue(
-        self,
-        fitting: Fitting,
-        execution: Execution,
-        watcher: BestEpoch,
-        callbacks: list[keras.callbacks.Callback],
-    ) -> int:
-        """Take over what an earlier process trained, if any; return the epoch to go on with."""
-        if execution.checkpoint is not None:
-            part = fitting.part
-            seed = derive_seed(execution.seed, part.digest) if part else execution.seed
-            checkpoint = Checkpoint(execution.checkpoint, seed, self.checkpoint_seconds)
-            watcher.keep(checkpoint, callbacks, self.notices.tell)
-            if (state := checkpoint.load()) is not None:
-                state.current.apply_all(fitting.trained)
-                watcher.restore(state)
-                return execution.epochs if state.stopped else max(state.logs) + 1
-        return execution.initial_epoch
-
-    def _train_itself(
-        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
-    ) -> OwnEpochs:
-        """Let the hypermodel train, and return what watched it."""
-        tell, initial_epoch = told_once(on_epoch_end), execution.initial_epoch
-
-        def start() -> Start:
-            model = self._begun(execution)
-            if not has_frozen_weights(model):  # which it may unfreeze before it trains
-                build_optimizer(model)
-            # For what it says of features: loss and metrics wait for the targets `fit` prepares.
-            self._preparation.fitting(model, self.dataset.train)
-            watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
-            return Start(model, in_order(self.callbacks(), watcher), watcher)
-
-        arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
-        arguments["epochs"] = execution.epochs
-        return self._own_fit.watched(
-            execution.hyperparameters, self.dataset.train, start, **arguments
-        )

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.datasets import Dataset, wine
 from pipeline.datasets.batches import Examples
+from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.frozen.features import Features
 from pipeline.training.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
@@ -49,6 +51,11 @@ def make_trainer(dataset, hypermodel=None, objective=VAL_LOSS, **arguments) -> T
     return Trainer(
         hypermodel=hypermodel or Small(), dataset=dataset, objective=objective, **arguments
     )
+
+
+def make_features(dataset: Dataset) -> Features:
+    files = FeatureFiles(None, 0)
+    return Features(dataset, files, 10**8, False, lambda *_: None, pytest.fail)
 
 
 def run(trainer: Trainer, *, epochs=3, seed=1, **arguments):
@@ -293,6 +300,26 @@ def test_a_subclassed_model_is_restored(dataset):
     )
     continued, _ = run(trainer, epochs=5, initial_epoch=3, weights=result.weights)
     assert continued.score < result.score
+
+
+class Unshaped(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs / 100.0
+
+    def compute_output_shape(self, input_shape):
+        raise NotImplementedError
+
+
+def test_a_sequential_model_without_a_graph_is_trained(dataset):
+    class Own(keras_tuner.HyperModel):
+        def build(self, hp):
+            layers = [keras.Input((13,)), Unshaped(), keras.layers.Dense(3, "softmax")]
+            model = keras.Sequential(layers)
+            model.compile("adam", "sparse_categorical_crossentropy")
+            return model
+
+    result, epochs = run(make_trainer(dataset, Own(), features=make_features(dataset)))
+    assert result.score == min(logs["val_loss"] for logs in epochs.values())
 
 
 def test_no_model_is_a_type_error(dataset):

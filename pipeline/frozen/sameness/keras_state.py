@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.frozen.model_graph import nodes, structures
 from pipeline.frozen.sameness.classes import is_librarys_code
 from pipeline.frozen.sameness.functions import is_keras_own
 from pipeline.frozen.sameness.unreadable import UnreadableError
@@ -251,14 +252,14 @@ def _read_graph(reader: Any, model: keras.Model) -> None:
     def numbered(values: Any) -> Any:
         return keras.tree.map_structure(number, values)
 
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            reader.read(node.operation)
-            reader.read(numbered((node.arguments.args, node.arguments.kwargs)))
-            reader.read([(number(one), one.shape, one.dtype) for one in node.outputs])
-    reader.read(numbered((model._inputs_struct, model._outputs_struct)))
+    for node in nodes(model):
+        reader.read(node.operation)
+        reader.read(numbered((node.arguments.args, node.arguments.kwargs)))
+        reader.read([(number(one), one.shape, one.dtype) for one in node.outputs])
+    inputs, outputs = structures(model)
+    reader.read(numbered((inputs, outputs)))
     # Of inputs in a dictionary, Keras takes those that are named as the model's.
-    names = [tensor.name for tensor in keras.tree.flatten(model._inputs_struct)]
+    names = [tensor.name for tensor in keras.tree.flatten(inputs)]
     reader.read([None if _NUMBERED.match(name) else name for name in names])
 
 

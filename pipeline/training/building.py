@@ -1,0 +1,62 @@
+"""Builds the models of a search: seeded, with all their weights, in a fresh Keras session."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import keras_tuner
+
+from pipeline.datasets.batches import Examples
+from pipeline.frozen.model_graph import forget_consumers
+from pipeline.training.own_fit import has_own_fit
+from pipeline.training.weights import Weights
+
+
+@dataclass(frozen=True)
+class Building:
+    """Builds models of one hypermodel.
+
+    Attributes:
+        hypermodel: Builds a model from hyperparameters.
+        precision: Keras's dtype policy.
+        examples: Gives what the models are trained on.
+    """
+
+    hypermodel: keras_tuner.HyperModel
+    precision: str
+    examples: Callable[[], Examples]
+
+    def build(
+        self,
+        hyperparameters: keras_tuner.HyperParameters,
+        seed: int,
+        weights: Weights | None = None,
+    ) -> keras.Model:
+        """Build a model.
+
+        Args:
+            hyperparameters: The values to build it from.
+            seed: Decides on its weights, and on what is drawn in its training.
+            weights: What it is given, with its optimizer's state, in place of fresh ones.
+
+        Raises:
+            TypeError: The hypermodel returned no Keras model.
+        """
+        keras.backend.clear_session()  # collects garbage too
+        keras.config.set_dtype_policy(self.precision)
+        keras.utils.set_random_seed(seed % 2**32)  # NumPy takes 32 bits
+        model = self.hypermodel.build(hyperparameters)
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                "the hypermodel must build a keras.Model; "
+                f"received {model!r} of type {type(model).__name__}"
+            )
+        forget_consumers(model)
+        if getattr(model, "inputs", None) is None:
+            # A subclassed model has no weights to set or save before it has seen data.
+            model(self.examples().first()[0])
+        if weights is not None:
+            # A `fit` of its own may have compiled its model anew, perhaps with another optimizer.
+            own = has_own_fit(self.hypermodel)
+            (weights.for_optimizer_of(model) if own else weights).apply(model)
+        return model
