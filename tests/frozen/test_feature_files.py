@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import time
 
 import numpy as np
 import pytest
@@ -113,19 +112,27 @@ def test_a_full_disk_is_one_sentence(full_disk):
         files.write("a", big, [[np.zeros(1 << 22, np.float32)]])
 
 
-def hold(folder, held, seconds):
-    with FeatureFiles(folder, 10_000).held("a"):
-        held.set()
-        time.sleep(seconds)
+def compute(folder, both, computed):
+    """Take an entry, or compute it, as soon as another process is about to do so too."""
+    files = FeatureFiles(folder, 10_000)
+    both.wait(60)
+    with files.held("a"):
+        if files.open("a") is None:
+            computed.put(os.getpid())
+            files.write("a", SPECS, batches(offset=5))
+    floats, _ = files.open("a")
+    assert floats[0, 0] == 5
 
 
 def test_two_processes_compute_an_entry_once(tmp_path):
     fresh = multiprocessing.get_context("spawn")
-    held = fresh.Event()
-    other = fresh.Process(target=hold, args=(tmp_path, held, 1))
-    other.start()
-    assert held.wait(60)
-    start = time.monotonic()
-    with FeatureFiles(tmp_path, 10_000).held("a"):
-        assert time.monotonic() - start > 0.5
-    other.join()
+    both, computed = fresh.Barrier(2), fresh.Queue()
+    arguments = (tmp_path, both, computed)
+    others = [fresh.Process(target=compute, args=arguments) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(60)
+    assert [other.exitcode for other in others] == [0, 0]
+    assert computed.get(timeout=60) in {other.pid for other in others}
+    assert computed.empty()

@@ -13,6 +13,7 @@ from tensorflow.python.framework import func_graph
 from pipeline.datasets import wine
 from pipeline.datasets.batches import Examples
 from pipeline.training.release import build_state, gradients_released
+from pipeline.training.traces import Traces
 from pipeline.training.trainer import Execution, Trainer
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
@@ -23,7 +24,7 @@ class Deep(keras_tuner.HyperModel):
 
     def build(self, hp):
         inputs = keras.Input((13,))
-        hidden = keras.layers.Dense(16, activation="gelu")(inputs / 100)
+        hidden = keras.layers.Dense(hp.Int("units", 16, 64), activation="gelu")(inputs / 100)
         hidden = keras.layers.Dropout(0.3)(keras.layers.BatchNormalization()(hidden))
         model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
         metrics = ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(k=2)]
@@ -31,13 +32,15 @@ class Deep(keras_tuner.HyperModel):
         return model
 
 
-def trainer(hypermodel=None):
+def trainer(hypermodel=None, **arguments):
     objective = keras_tuner.Objective("val_loss", "min")
-    return Trainer(hypermodel or Deep(), DATASET, objective, batch_size=32)
+    return Trainer(hypermodel or Deep(), DATASET, objective, batch_size=32, **arguments)
 
 
-def train(with_):
-    with_.train(Execution(keras_tuner.HyperParameters(), 1, 0, 2), lambda epoch, logs: None)
+def train(with_, units=16):
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.values["units"] = units
+    with_.train(Execution(hyperparameters, 1, 0, 2), lambda epoch, logs: None)
 
 
 def left():
@@ -48,12 +51,14 @@ def left():
     return len(context.context().list_function_names()), graphs
 
 
-def test_nothing_is_left_of_a_training():
-    with_ = trainer()
-    train(with_)
+@pytest.mark.parametrize("most_models", [0, 1])
+def test_nothing_is_left_of_a_training_but_what_is_kept_for_the_next(most_models):
+    with_ = trainer(traces=Traces(most_models))
+    for units in (15, 16):
+        train(with_, units)
     before = left()
-    for _ in range(3):
-        train(with_)
+    for units in (17, 18, 19):  # each is traced anew
+        train(with_, units)
     assert left() == before
 
 
