@@ -467,3 +467,29 @@ def test_prints_nothing(tmp_path, capfd):
 
     make_tuner(tmp_path, Scored(score))[0].search()
     assert capfd.readouterr() == ("", "")
+
+
+OF_KERAS_TUNER = {
+    "random": (keras_tuner.oracles.RandomSearchOracle, {"max_trials": 3}),
+    "grid": (keras_tuner.oracles.GridSearchOracle, {"max_trials": 3}),
+    "bayesian": (keras_tuner.oracles.BayesianOptimizationOracle, {"max_trials": 3}),
+    "hyperband": (keras_tuner.oracles.HyperbandOracle, {"max_epochs": 3, "factor": 3}),
+}
+
+
+@pytest.mark.parametrize(("kind", "arguments"), OF_KERAS_TUNER.values(), ids=OF_KERAS_TUNER)
+def test_every_oracle_of_keras_tuner_runs_to_its_end(kind, arguments, tmp_path):
+    """`strategy._target_` may name them: all but continuing and deleting files works."""
+    space = keras_tuner.HyperParameters()
+    space.Int("units", 1, 1000)
+    objective = keras_tuner.Objective("val_loss", "min")
+    oracle = kind(objective=objective, hyperparameters=space, seed=3, **arguments)
+    tuner, recorder = make_tuner(
+        tmp_path, Scored(lambda hp, _: hp.get("units") / 1000), oracle=oracle
+    )
+    best = tuner.search()
+    ends = recorder.of(TrialEnd)
+    assert len(ends) >= 3
+    assert {end.status for end in ends} == {Status.COMPLETED}
+    assert best.trial_id == min(ends, key=lambda end: end.score).trial
+    assert len({begin.trial for begin in recorder.of(TrialBegin)}) == len(ends)
