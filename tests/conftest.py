@@ -61,8 +61,7 @@ def pytest_terminal_summary(terminalreporter):
 def _quick_garbage_collections():
     """Before every model Keras looks for garbage: not in all that was imported, nor collected."""
     if gc.get_freeze_count() == 0:  # the first test, or a search has ended
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # what garbage there is waits until a search ends
 
 
 @pytest.fixture(scope="session")
