@@ -75,7 +75,7 @@ def final_callbacks(
 
 
 class FinalCallbacks:
-    """The callbacks of a final training, made anew for each model, and called by name if they fail.
+    """The callbacks of a final training, made anew for each model, and named if one of them fails.
 
     Args:
         make: Makes fresh ones, as the configuration names them.
