@@ -536,7 +536,10 @@ def test_a_sweep_of_wrong_jobs_leaves_nothing(command, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize("bad", [CONFIGURATION[0], PARTS[10], TRAINING[0], *DOWNLOADS], ids=str)
+FURTHER = [pytest.param(bad, marks=pytest.mark.thorough) for bad in (PARTS[10], *DOWNLOADS[1:])]
+
+
+@pytest.mark.parametrize("bad", [TRAINING[0], DOWNLOADS[0], *FURTHER], ids=str)
 def test_so_does_the_real_command(bad, tmp_path):
     (tmp_path / "mine.py").write_text(USERS_CODE)
     ended = alone(bad.line, tmp_path)

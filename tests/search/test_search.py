@@ -262,13 +262,18 @@ def write_images(folder) -> Path:
     return folder
 
 
+ONCE = [  # each strategy and each case
+    *(("random", "images-transfer"), ("hyperband", "digits-mlp"), ("bayesian", "csv-mlp")),
+    *(("grid", "diabetes-mlp"), ("random", "digits-cnn")),
+]
+
+
 def every_pair():
-    """Return all strategies with all cases; CI takes each at least once."""
-    first = next(iter(CASES))
+    """Return all strategies with all cases; all but `ONCE` are thorough."""
     for strategy in STRATEGIES:
         for case in CASES:
-            sampled = strategy == "random" or case == first
-            yield pytest.param(strategy, case, marks=() if sampled else pytest.mark.thorough)
+            marks = () if (strategy, case) in ONCE else pytest.mark.thorough
+            yield pytest.param(strategy, case, marks=marks)
 
 
 @pytest.mark.parametrize(("strategy", "case"), list(every_pair()))
@@ -424,7 +429,7 @@ def test_executions(search, store):
         assert curves.keys() == {"duration_seconds"}
 
 
-@pytest.mark.parametrize("epochs", ["null", 5])
+@pytest.mark.parametrize("epochs", ["null", pytest.param(5, marks=pytest.mark.thorough)])
 def test_retraining(search, store, epochs):
     overrides = [*SMALL, "strategy.max_trials=2", "training.epochs=3", "final.retrain=true"]
     result = search(*overrides, f"final.epochs={epochs}")

@@ -373,10 +373,13 @@ def points(count):
 @pytest.mark.parametrize(
     "yaml",
     [
-        "_target_: keras_tuner.oracles.RandomSearchOracle\nmax_trials: 2\n",
-        "_target_: mine.Halves\nmax_trials: 2\n",
+        pytest.param(
+            "_target_: keras_tuner.oracles.RandomSearchOracle\nmax_trials: 2\n",
+            id="of KerasTuner",
+            marks=pytest.mark.thorough,  # see test_tuner.py
+        ),
+        pytest.param("_target_: mine.Halves\nmax_trials: 2\n", id="of their own"),
     ],
-    ids=["of KerasTuner", "of their own"],
 )
 def test_a_strategy(yaml, command, tmp_path, store):
     code = """
