@@ -112,7 +112,7 @@ def test_ctrl_c_leaves_a_clean_terminal(shown, columns):
 
 def test_a_second_ctrl_c_ends_it_at_once(shown):
     terminal = shown(80, pause=60.0, epochs=1)
-    terminal.read_until(lambda text: "frozen" in text)
+    terminal.read_until(lambda text: "trial  " in text)
     terminal.press("\x03")
     terminal.read_until(lambda text: "ends    after this epoch" in text)
     terminal.press("\x03")
