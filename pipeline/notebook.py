@@ -29,5 +29,5 @@ def run_search(*overrides: str, config_dir: str | Path | None = None) -> Search:
     config = compose_config(overrides, None if config_dir is None else str(config_dir))
     quieten()
     with without_startup_noise():
-        from pipeline import search  # imports Keras
-    return load_search(search.run_search(config, overrides=overrides).directory)
+        from pipeline.search.search import run_search as run  # imports Keras
+    return load_search(run(config, overrides=overrides).directory)
