@@ -256,8 +256,8 @@ def test_the_search_is_killed_while_it_delivers(server, store, begin):
     server.start()
     with faulty_proxy(server.uri, seed=0, gaps=(1, 1)) as proxy:
         proxy.faulty = False
-        search = begin("killed", proxy.uri, f"{WINE} {gates(pause=0.2)}")
-        until(lambda: proxy.met["none"] >= 15)
+        search = begin("killed", proxy.uri, f"{WINE} {gates(8, pause=0.2)}")
+        until(lambda: proxy.met["none"] >= 10)
         search.kill()
         until(lambda: proxy.pending == 0)
         assert main([str(search.directory)]) == DELIVERED
