@@ -4,10 +4,9 @@
 # Keras 3.15.1 on TensorFlow 2.21.0: variables that `fit` creates while it traces its first step, those of the
 # optimizer and the metrics, leave functions in TensorFlow's context for ever. The model itself is collected, but
 # after `keras.backend.clear_session()` and `gc.collect()` the functions and their graphs are there, for each model
-# anew. A process that trains many small models grows by some megabytes with each. Most of it is spared if the
-# optimizer is built before `fit`.
-# Seen: 20 functions and 22 graphs more for each of ten models of two layers, and about 7 MB, though no model is left;
-# 4 functions and 6 graphs where the optimizer was built before.
+# anew. Most of the functions and graphs, but not of the memory, are spared if the optimizer is built before `fit`.
+# Seen: 20 functions and 22 graphs more for each of ten models of two layers, and 5.7 MB of memory, though no model is
+# left; 4 functions, 6 graphs and 5.1 MB where the optimizer was built before. The megabytes vary from run to run.
 # Fails if that changes.
 set -euo pipefail
 folder=$(mktemp -d)

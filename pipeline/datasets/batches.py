@@ -63,9 +63,10 @@ class Examples:
     ) -> tf.data.Dataset:
         """Return the batches of every epoch, one after the other, each in an order of its own.
 
-        Keras shuffles arrays with a generator that starts anew with every `fit`, so that a training
-        that is continued would see other batches than one that was not interrupted. Here an epoch's
-        order is a function of the seed and the epoch's number.
+        With a seed Keras 3.15 shows the examples in one order in all epochs, and without one in
+        orders that no other process can repeat. Here an epoch's order is a function of the seed and
+        the epoch's number, so that a training that is continued sees the batches of one that was
+        not interrupted.
 
         Args:
             batch_size: Examples a batch; the last one of an epoch may have fewer.
