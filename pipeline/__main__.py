@@ -1,7 +1,6 @@
 """The command line: `python -m pipeline`; imports nothing heavy before a search starts."""
 
 import contextlib
-import gc
 import io
 import os
 import re
@@ -140,8 +139,6 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         config = typed(composed)
         with without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
-        # Every trial ends with a garbage collection; the libraries need not be gone through.
-        gc.freeze()
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
     hydra_config = HydraConfig.get()

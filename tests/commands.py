@@ -1,5 +1,6 @@
 """The command line: called in this process, which is fast, or in one of its own."""
 
+import gc
 import importlib
 import logging
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ENVIRONMENT, arguments_of
+from tests.warm import PATIENCE, Warm
 
 # What the command line sets for its own process.
 _VARIABLES = {
@@ -70,6 +72,7 @@ class Command:
         """Run `python -m` with one of the pipeline's commands."""
         main = importlib.import_module(f"{module}.__main__").main
         importlib.invalidate_caches()
+        gc.freeze()  # a search before has unfrozen what was imported
         self._monkeypatch.setattr(sys, "argv", [module, *arguments])
         self._capfd.readouterr()
         try:
@@ -90,8 +93,18 @@ class Command:
                 del sys.modules[name]
 
 
-def start(line: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(line: str, folder: Path, **environment: str) -> Warm:
     """Start `python -m pipeline` in a process of its own, on a machine without a network."""
+    return Warm(arguments_of(line), folder, _ALONE | environment)
+
+
+def alone(line: str, folder: Path, **environment: str) -> Ended:
+    """Run `python -m pipeline` in a process of its own."""
+    return Ended(*start(line, folder, **environment).wait())
+
+
+def start_fresh(line: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start `python -m pipeline` in a process that imports all itself; nothing is downloaded."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", *arguments_of(line)],
         cwd=folder,
@@ -102,12 +115,8 @@ def start(line: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def alone(line: str, folder: Path, **environment: str) -> Ended:
-    """Run `python -m pipeline` in a process of its own."""
-    return finish(start(line, folder, **environment))
-
-
-def finish(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a command that was started."""
-    out, err = process.communicate(timeout=300)
+def fresh(line: str, folder: Path, **environment: str) -> Ended:
+    """Run `python -m pipeline` in a process that imports all itself."""
+    process = start_fresh(line, folder, **environment)
+    out, err = process.communicate(timeout=PATIENCE)
     return Ended(process.returncode, out, err)

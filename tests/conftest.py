@@ -13,6 +13,8 @@ from tests.kept import Kept
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imported
 os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # so is this; the command line sets both
+os.environ["MLFLOW_WORKERS"] = "1"  # of the four in which a server imports MLflow
+os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # which takes eight processes more
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 

@@ -16,8 +16,9 @@ from mlflow.entities import Run
 from pipeline.configuration.composition import compose_config, conf_dir
 from pipeline.journal.history import FILE_NAME, History, follow, read
 from pipeline.report.__main__ import main as report
-from tests.commands import alone, finish, start
+from tests.commands import Ended, fresh, start
 from tests.processes import ROOT
+from tests.warm import Warm
 
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 # Three trials of a second each, at least.
@@ -72,7 +73,7 @@ def test_the_whole_configuration_can_be_seen(command):
 def test_from_an_empty_folder(command, tmp_path_factory, tmp_path, store):
     """A whole search, alone and in this process: the same, quiet, and it leaves what it says."""
     empty = tmp_path_factory.mktemp("empty")
-    ended = alone(TINY, empty)
+    ended = fresh(TINY, empty)
     assert (ended.code, ended.err) == (0, "")
     assert {path.name for path in empty.iterdir()} == {"outputs", "mlflow.db", "mlruns"}
     assert [path.name for path in (empty / "outputs").iterdir()] == ["searches"]
@@ -176,7 +177,7 @@ def test_the_same_command_continues(how, command, tmp_path, store):
     assert "resume=never" in second.err
     process.send_signal(how)
     process.send_signal(signal.SIGCONT)
-    ended = finish(process)
+    ended = Ended(*process.wait())
     (begun,) = histories(tmp_path)
     assert 1 <= len(scores(begun)) < 3
     if how is signal.SIGINT:
@@ -203,7 +204,7 @@ def test_the_same_command_continues(how, command, tmp_path, store):
         assert scores(histories(tmp_path)[-1]) == scores(history)  # as if nothing had happened
 
 
-def wait_for_second_trial(folder: Path, process: subprocess.Popen[str]) -> None:
+def wait_for_second_trial(folder: Path, process: Warm) -> None:
     """Wait until the second trial has trained some epochs."""
     patience = time.monotonic() + 120
     while time.monotonic() < patience and process.poll() is None:
@@ -227,13 +228,13 @@ def test_from_an_installed_wheel(tmp_path):
     told = subprocess.run(where, cwd=empty, env=path, capture_output=True, text=True, check=True)
     assert Path(told.stdout.strip()).is_relative_to(site)
 
-    helped = alone("--help", empty, **path)
+    helped = fresh("--help", empty, **path)
     assert (helped.code, helped.err) == (0, "")
     assert "strategy: bayesian, grid, hyperband, random" in helped.out
-    shown = alone("--cfg job strategy=hyperband", empty, **path)
+    shown = fresh("--cfg job strategy=hyperband", empty, **path)
     assert (shown.code, shown.err) == (0, "")
     assert "_target_: pipeline.strategies.Hyperband" in shown.out
     assert not list(empty.iterdir())
-    ended = alone("dataset=wine strategy.max_trials=1 training.epochs=1", empty, **path)
+    ended = fresh("dataset=wine strategy.max_trials=1 training.epochs=1", empty, **path)
     assert (ended.code, ended.err) == (0, "")
     assert {run.info.status for run in runs(empty)} == {"FINISHED"}

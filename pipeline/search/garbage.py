@@ -4,14 +4,19 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from pipeline.journal.callbacks import SearchBegin, SearchCallback, SearchEnd, TrialEnd
+from pipeline.journal.callbacks import SearchCallback, TrialEnd
 
 _MANY = 50_000  # objects; a trained model that `traces` keeps has some 6,000, and 5 MB
 
 
 @contextlib.contextmanager
 def looked_at_later() -> Iterator[None]:
-    """Keep what there is out of the collector's sight while the block runs."""
+    """Collect what an earlier search left, and keep the rest out of sight while the block runs.
+
+    Keras collects garbage before every model that is built. To look at all that was imported takes
+    0.2 s, as long as to build a small model and to train it for an epoch.
+    """
+    gc.collect()
     gc.freeze()
     try:
         yield
@@ -22,18 +27,12 @@ def looked_at_later() -> Iterator[None]:
 class GarbageCollection(SearchCallback):
     """Lets the garbage collector look only at what the last trial has made.
 
-    Keras collects garbage before every model that is built. To look at all that was imported takes
-    0.3 s, as long as to build a small model and to train it for an epoch. So what survives a trial
-    is taken out of the collector's sight, and looked at again when much was: some of it was models
-    that `traces` has let go since.
+    What survives a trial is taken out of the collector's sight too, and looked at again when much
+    was: some of it was models that `traces` has let go since.
     """
 
     def __init__(self) -> None:
         self._out_of_sight = 0
-
-    def on_search_begin(self, record: SearchBegin) -> None:  # noqa: ARG002
-        """Take out of sight what was made before the search."""
-        self._freeze()
 
     def on_trial_end(self, record: TrialEnd) -> None:  # noqa: ARG002
         """Collect what the trial left."""
@@ -42,10 +41,6 @@ class GarbageCollection(SearchCallback):
             gc.unfreeze()
             self._freeze()
             self._out_of_sight = 0
-
-    def on_search_end(self, record: SearchEnd) -> None:  # noqa: ARG002
-        """Let everything be looked at again."""
-        gc.unfreeze()
 
     def _freeze(self) -> int:
         """Collect, take the rest out of sight, and return how many objects it has."""

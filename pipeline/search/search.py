@@ -51,6 +51,7 @@ class SearchResult:
     model: Path
 
 
+@looked_at_later()
 def run_search(
     config: Config,
     *,
@@ -88,8 +89,7 @@ def run_search(
         console.print(f"Finished already: {ended.begin.search}", soft_wrap=True)
         path = storage / ended.begin.search
         return _deliver_rest(path, make_tracking(path), console)[0]
-    with looked_at_later():
-        lost: list[str] = explained("model", check_saving, parts.trainer, parts.space)
+    lost: list[str] = explained("model", check_saving, parts.trainer, parts.space)
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):

@@ -425,15 +425,19 @@ def test_a_training_goes_on_with_and_without_reuse(make):
 
 
 REUSED = (
-    "-m --config-dir conf dataset=mine model=transfer model.weights=null verbose=1 "
-    "model.backbone=MobileNetV2 model.cut_layer=block_3_expand_relu model.pooling=avg "
-    "strategy=random,grid strategy.max_trials=2 training.epochs=1"
+    "-m --config-dir conf dataset=mine model=transfer model.backbone=small.keras "
+    "model.weights=null model.preprocessing=unit verbose=1 "
+    "model.cut_layer=features model.pooling=avg "
+    "strategy=random,grid strategy.max_trials=1 training.epochs=1"
 )
 
 
 def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
     (tmp_path / "conf/dataset").mkdir(parents=True)
     (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")
+    inputs = keras.Input((75, 75, 3))
+    outputs = keras.layers.Conv2D(4, 3, strides=2, name="features")(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "small.keras")
     ended = command(REUSED)
     assert (ended.code, ended.err) == (0, "")
     lines = [line for line in ended.out.splitlines() if line.startswith("features of")]

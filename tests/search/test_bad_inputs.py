@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.commands import alone
+from tests.commands import fresh
 
 TINY = "strategy.max_trials=2 training.epochs=1"
 TABLE = "dataset=csv dataset.path=t.csv dataset.target=y"
@@ -542,7 +542,7 @@ FURTHER = [pytest.param(bad, marks=pytest.mark.thorough) for bad in (PARTS[10], 
 @pytest.mark.parametrize("bad", [TRAINING[0], DOWNLOADS[0], *FURTHER], ids=str)
 def test_so_does_the_real_command(bad, tmp_path):
     (tmp_path / "mine.py").write_text(USERS_CODE)
-    ended = alone(bad.line, tmp_path)
+    ended = fresh(bad.line, tmp_path)
     check_sentence(ended.err, bad)
     assert ended.code == 2
     if bad not in TRAINING:

@@ -5,9 +5,8 @@ import weakref
 
 import pytest
 
-from pipeline.journal.callbacks import SearchEnd, Status
-from pipeline.search.garbage import GarbageCollection
-from tests.records import search_begin, trial_end
+from pipeline.search.garbage import GarbageCollection, looked_at_later
+from tests.records import trial_end
 
 
 class Circle:
@@ -19,10 +18,9 @@ class Circle:
 
 @pytest.fixture
 def collection():
-    collection = GarbageCollection()
-    collection.on_search_begin(search_begin())
-    yield collection
     gc.unfreeze()
+    with looked_at_later():
+        yield GarbageCollection()
 
 
 def test_what_a_trial_leaves_is_collected(collection):
@@ -31,13 +29,25 @@ def test_what_a_trial_leaves_is_collected(collection):
     assert left() is None
 
 
-def test_what_stays_is_out_of_sight_until_the_search_ends(collection):
-    stays = Circle()
-    collection.on_trial_end(trial_end())
-    assert not any(item is stays for item in gc.get_objects())
-    collection.on_search_end(SearchEnd(Status.COMPLETED, "0000", None, 0.0))
+def test_what_stays_is_out_of_sight_until_the_search_ends():
+    gc.unfreeze()
+    before = Circle()
+    with looked_at_later():
+        assert not any(item is before for item in gc.get_objects())
+        stays = Circle()
+        GarbageCollection().on_trial_end(trial_end())
+        assert not any(item is stays for item in gc.get_objects())
     assert gc.get_freeze_count() == 0
     assert any(item is stays for item in gc.get_objects())
+
+
+def test_what_a_search_left_is_collected_before_the_next():
+    gc.unfreeze()
+    with looked_at_later():
+        left = weakref.ref(Circle())
+        gc.freeze()  # as at the end of a trial
+    with looked_at_later():
+        assert left() is None
 
 
 def test_what_stayed_for_a_while_is_collected_when_much_has_stayed(collection):

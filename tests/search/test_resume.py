@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import FILE_NAME, History, read
-from tests.commands import Command, alone, finish, start
+from tests.commands import Ended, alone, start
 
 WINE = "dataset=wine training.epochs=3"
 MINE = """
@@ -185,12 +185,12 @@ def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, 
 
 def test_a_search_that_is_extended_in_vain_keeps_its_model(command, tmp_path, store):
     """All trials of its hypermodel are equally good, so that the first one stays the best."""
-    line = f"{WINE} model._target_=mine.constant training.epochs=1"
+    line = "dataset=wine model._target_=mine.constant training.epochs=1"
     assert command(f"{line} strategy.max_trials=1").code == 0
     (before,) = searches(tmp_path)
-    assert command(f"{line} strategy.max_trials=3").code == 0
+    assert command(f"{line} strategy.max_trials=2").code == 0
     (after,) = searches(tmp_path)
-    assert len(after.attempts) == 3
+    assert len(after.attempts) == 2
     assert after.evaluation == before.evaluation
     client = MlflowClient(store)
     assert len(client.search_model_versions("")) == 1
@@ -217,19 +217,19 @@ def test_a_grid_is_extended(command, tmp_path, store):
 
 
 def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store):
-    line = f"{WINE} strategy.max_trials=3"
+    line = "dataset=wine training.epochs=1 strategy.max_trials=2"
     ended = command(f"{line} max_seconds=0.01")
     assert (ended.code, ended.err) == (0, "")
     assert "max_seconds=0.01 are over" in ended.out
     assert command(f"{line} max_seconds=null").code == 0
     (history,) = searches(tmp_path)
-    assert len(history.attempts) == 3
+    assert len(history.attempts) == 2
     assert command(f"{line} max_seconds=1000").code == 0  # it had not run out of time
     assert len(searches(tmp_path)) == 2
 
 
 def test_what_is_finished_is_not_repeated_silently(command, tmp_path, store):
-    line = f"{WINE} strategy.max_trials=2"
+    line = "dataset=wine training.epochs=1 strategy.max_trials=2"
     assert command(line).code == 0
     refused = command(f"{line} resume=must")
     assert refused.code == 2
@@ -258,13 +258,6 @@ def test_a_changed_configuration_starts_a_new_search(change, command, tmp_path, 
     assert len(searches(tmp_path)) == 2
 
 
-def interrupted(command: Command, tmp_path: Path, line: str) -> Path:
-    """Interrupt a search in its second trial; return its folder."""
-    assert command(line).code == 130
-    (journal,) = tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")
-    return journal.parent
-
-
 DAMAGED = {
     FILE_NAME: ("holds a line that is no record", "remove outputs/searches/"),
     "tracking.json": ("is damaged", "remove it: then MLflow is told everything again"),
@@ -273,43 +266,56 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize(
-    "damage", [pytest.param("garbage", marks=pytest.mark.thorough), "truncated"]
-)
-def test_a_damaged_file_is_one_sentence(damage, command, tmp_path, store):
-    line = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
-    folder = interrupted(command, tmp_path, line)
-    contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    for name, parts in DAMAGED.items():
-        path = next(folder.rglob(name))
-        whole = contents[path]
-        cut = whole[:40] + b"\n" if name == FILE_NAME else whole[: len(whole) // 2]
-        path.write_bytes(b"\x00garbage\xff\n" * 20 if damage == "garbage" else cut)
-        damaged = path.read_bytes()
-        ended = command(line)
-        assert ended.code == 2
-        assert re.fullmatch("error: .*\n", ended.err)
-        assert path.name in ended.err
-        for part in parts:
-            assert part in ended.err
-        assert path.read_bytes() == damaged
-        path.write_bytes(whole)
-        left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        assert left == contents
-    assert command(line).code == 0
-    assert len(searches(tmp_path)) == 1
+@pytest.mark.xdist_group("resume")
+class TestDamaged:
+    LINE = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
 
+    @pytest.fixture
+    def tmp_path(self, kept):
+        return kept.new_folder()
 
-def test_a_torn_last_line_is_continued(command, tmp_path, store):
-    line = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
-    folder = interrupted(command, tmp_path, line)
-    before = read(folder)
-    with (folder / FILE_NAME).open("ab") as file:
-        file.write(b'{"kind":"trial_end","trial":"0001","score":0.')
-    assert command(line).code == 0
-    after = read(folder)
-    assert told(after)[0] == told(before)[0]
-    assert after.finished
+    @pytest.fixture
+    def folder(self, command, tmp_path, store, kept):
+        """The folder of a search that was interrupted in its second trial."""
+        if not kept.restore("an interrupted search", tmp_path):
+            assert command(self.LINE).code == 130
+            kept.keep("an interrupted search", tmp_path)
+        (journal,) = tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")
+        return journal.parent
+
+    @pytest.mark.parametrize(
+        "damage", [pytest.param("garbage", marks=pytest.mark.thorough), "truncated"]
+    )
+    def test_a_damaged_file_is_one_sentence(self, damage, folder, command, tmp_path):
+        line = self.LINE
+        contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for name, parts in DAMAGED.items():
+            path = next(folder.rglob(name))
+            whole = contents[path]
+            cut = whole[:40] + b"\n" if name == FILE_NAME else whole[: len(whole) // 2]
+            path.write_bytes(b"\x00garbage\xff\n" * 20 if damage == "garbage" else cut)
+            damaged = path.read_bytes()
+            ended = command(line)
+            assert ended.code == 2
+            assert re.fullmatch("error: .*\n", ended.err)
+            assert path.name in ended.err
+            for part in parts:
+                assert part in ended.err
+            assert path.read_bytes() == damaged
+            path.write_bytes(whole)
+            left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            assert left == contents
+        assert command(line).code == 0
+        assert len(searches(tmp_path)) == 1
+
+    def test_a_torn_last_line_is_continued(self, folder, command, tmp_path):
+        before = read(folder)
+        with (folder / FILE_NAME).open("ab") as file:
+            file.write(b'{"kind":"trial_end","trial":"0001","score":0.')
+        assert command(self.LINE).code == 0
+        after = read(folder)
+        assert told(after)[0] == told(before)[0]
+        assert after.finished
 
 
 @pytest.mark.parametrize("attempts", [pytest.param("null", marks=pytest.mark.thorough), "2"])
@@ -364,6 +370,6 @@ def test_ctrl_c_before_and_between(tmp_path, store):
     while not list(tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)
-    ended = finish(process)
+    ended = Ended(*process.wait())
     assert ended.code == 130
     assert ended.err == "error: interrupted; the same command continues this search\n"

@@ -10,7 +10,7 @@ import pytest
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import read
 from pipeline.sweep.json_summary import summarise
-from tests.commands import alone, start
+from tests.commands import fresh, start_fresh
 from tests.records import write
 from tests.stories import Story, deliver
 
@@ -171,7 +171,7 @@ def test_a_folder_in_which_nothing_happened(tmp_path):
 
 
 def test_a_reader_that_is_gone_changes_nothing(tmp_path):
-    process = start("--json training.epoch=3", tmp_path)
+    process = start_fresh("--json training.epoch=3", tmp_path)
     process.stdout.close()
     assert process.wait() == 2
     assert process.stderr.read().startswith("error: key 'epoch' of training is not known")
@@ -179,7 +179,7 @@ def test_a_reader_that_is_gone_changes_nothing(tmp_path):
 
 
 def test_a_pipe_receives_json_alone(tmp_path):
-    ended = alone(f"--json {TINY}", tmp_path)
+    ended = fresh(f"--json {TINY}", tmp_path)
     assert ended.code == 0
     tool = [sys.executable, "-m", "json.tool"]
     shown = subprocess.run(tool, input=ended.out, capture_output=True, text=True, check=True)

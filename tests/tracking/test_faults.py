@@ -16,7 +16,7 @@ from pipeline.journal.callbacks import SearchEnd, Status, TrialBegin
 from pipeline.journal.history import FILE_NAME, follow, read
 from pipeline.tracking.__main__ import DELIVERED, UNREACHABLE, main
 from pipeline.tracking.position import Position
-from tests.commands import Ended, finish, start
+from tests.commands import Ended, start
 from tests.faulty_proxy import FAULTS, faulty_proxy
 from tests.processes import ENVIRONMENT, free_port, running
 from tests.stories import picture, runs
@@ -108,7 +108,6 @@ class Search:
         self.name = folder.name  # of its experiment and its registered model
         names = f"tracking.experiment={self.name} tracking.registered_model={self.name}"
         self.folder = folder
-        environment |= {"PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}:{folder}"}
         environment |= {"no_proxy": "127.0.0.1"}  # there is no network but this
         self.process = start(f"{line} tracking.uri={uri} {names}", folder, **environment)
 
@@ -126,11 +125,9 @@ class Search:
 
     def kill(self) -> None:
         self.process.kill()
-        if not self.process.stdout.closed:
-            self.process.communicate()
 
     def end(self) -> Ended:
-        return finish(self.process)
+        return Ended(*self.process.wait())
 
     def deliver(self, command: str) -> Ended:
         """Give the command that it named, in a new process."""
