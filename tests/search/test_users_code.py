@@ -132,7 +132,14 @@ def check_layout(uri: str, trials: int, epochs: int = 2, objective: str = "val_l
     return found
 
 
-def test_the_seeds_hypermodel_under_the_seeds_strategies(tmp_path):
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        pytest.param(["hyperband"], id="one"),
+        pytest.param(["hyperband", "random", "grid"], id="all", marks=pytest.mark.thorough),
+    ],
+)
+def test_the_seeds_hypermodel_under_the_seeds_strategies(strategies, tmp_path):
     (tmp_path / "flowers.py").write_text(SEEDS_MODEL)
     write_choice(tmp_path, "model", SEEDS_YAML)
     random = np.random.default_rng(0)
@@ -142,7 +149,7 @@ def test_the_seeds_hypermodel_under_the_seeds_strategies(tmp_path):
             pixels = random.integers(80 * shade, 80 * shade + 80, (60, 60, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "flowers" / name / f"{number}.png")
     ended = alone(
-        "-m strategy=hyperband,random,grid --config-dir conf model=mine dataset=images "
+        f"-m strategy={','.join(strategies)} --config-dir conf model=mine dataset=images "
         "dataset.path=flowers 'dataset.image_size=[75,75]' training.epochs=1 "
         "hyperparameters.dense_units_1=32 hyperparameters.dense_units_2=32 "
         "hyperparameters.dropout_rate1=0.1 'hyperparameters.dropout_rate2=[0.2,0.3]' "
@@ -152,9 +159,7 @@ def test_the_seeds_hypermodel_under_the_seeds_strategies(tmp_path):
     assert (ended.code, ended.err) == (0, "")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     searches = runs(uri, "search")
-    assert [run.data.tags["pipeline.strategy"] for run in searches] == [
-        *("hyperband", "random", "grid")
-    ]
+    assert [run.data.tags["pipeline.strategy"] for run in searches] == strategies
     assert {run.info.status for run in searches} == {"FINISHED"}
     trials = runs(uri, "trial")
     for search in searches:
