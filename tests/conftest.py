@@ -1,6 +1,7 @@
 """What several test modules share: how the libraries behave, and stores that are ready to use."""
 
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -20,6 +21,9 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 # Whoever starts a program in the background may have it ignore Ctrl-C; so would what we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_TESTS_A_COLLECTION = 50  # of everything, which takes half a second
+_NUMBERS = itertools.count()  # of this process's tests
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -61,9 +65,11 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(autouse=True)
 def _quick_garbage_collections():
-    """Before every model Keras looks for garbage: not in all that was imported, nor collected."""
-    if gc.get_freeze_count() == 0:  # the first test, or a search has ended
-        gc.freeze()  # what garbage there is waits until a search ends
+    """Before every model Keras looks for garbage: not in all that was imported, nor left behind."""
+    if next(_NUMBERS) % _TESTS_A_COLLECTION == 0:
+        gc.unfreeze()
+        gc.collect()
+    gc.freeze()  # a search has unfrozen everything
 
 
 @pytest.fixture(scope="session")
