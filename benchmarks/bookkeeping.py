@@ -3,7 +3,8 @@
     python -m benchmarks.bookkeeping --trials 5000
 
 Trials train nothing. Ours are run by the real tuner and kept in the real journal and weights files;
-KerasTuner's are run by its own tuner, which keeps them in its own files.
+KerasTuner's are run by its own tuner, which keeps them in its own files. Each search has a process
+of its own; who begins changes from strategy to strategy.
 """
 
 import argparse
@@ -17,11 +18,31 @@ from statistics import fmean
 from rich.table import Table
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.measuring import hardware, show
-from benchmarks.no_training import OURS, Ran, Untrained, run_ours, run_theirs
+from benchmarks.clocks import Ran
+from benchmarks.measuring import empty_table, in_fresh_process, in_turn, machine, show
+from benchmarks.untrained import Untrained
+from benchmarks.untrained_ours import OURS, run_ours
+from benchmarks.untrained_theirs import run_theirs
 
 _SPAN = 500  # trials at the beginning and at the end whose cost is compared
 _BAYESIAN_TRIALS = 300  # its Gaussian process, not its bookkeeping, is what takes time
+_RUN = {"ours": run_ours, "keras_tuner": run_theirs}
+
+
+def run(who: str, search: Untrained) -> Ran:
+    """Run a search in a folder deleted afterwards.
+
+    Args:
+        who: `ours` or `keras_tuner`.
+        search: The search.
+
+    Returns:
+        How long it took.
+    """
+    # KerasTuner's Gaussian process warns with every trial.
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
+        return _RUN[who](search, Path(folder))
 
 
 def milliseconds(ran: Ran, part: slice) -> float:
@@ -47,21 +68,10 @@ def report(measured: Sequence[tuple[str, str, Ran]]) -> Table:
     Returns:
         A row each.
     """
-    table = Table(title=f"Milliseconds a trial that trains nothing ({hardware()})")
-    titles = (
-        f"first {_SPAN}",
-        f"last {_SPAN}",
-        "ratio",
-        "oracle",
-        "journal",
-        "weights",
-        "MB grown",
-        "seconds",
-    )
-    table.add_column("strategy")
-    table.add_column("who")
-    for title in ("trials", *titles):
-        table.add_column(title, justify="right")
+    columns = ("trials", f"first {_SPAN}", f"last {_SPAN}", "ratio")
+    columns += ("oracle", "journal", "weights", "MB grown", "seconds")
+    title = "Milliseconds a trial that trains nothing"
+    table = empty_table(title, "strategy, who", columns, machine())
     for strategy, who, ran in measured:
         count = len(ran.ends)
         span = min(_SPAN, count // 3)
@@ -70,7 +80,7 @@ def report(measured: Sequence[tuple[str, str, Ran]]) -> Table:
         parts = ["" if share is None else f"{1000 * share / count:.2f}" for share in shares]
         cells = [f"{first:.2f}", f"{last:.2f}", f"{last / first:.2f}", *parts]
         cells += [f"{ran.grown:.0f}", f"{ran.ends[-1]:.1f}"]
-        table.add_row(strategy, who, str(count), *cells)
+        table.add_row(f"{strategy}, {who}", str(count), *cells)
     return table
 
 
@@ -83,19 +93,13 @@ def main() -> None:
         "--few", action="store_true", help="600 combinations, which a long search exhausts"
     )
     options = parser.parse_args()
-    # KerasTuner's Gaussian process warns with every trial.
-    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     measured = []
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
-        for strategy in options.strategies:
-            trials = options.trials
-            if strategy == "bayesian":
-                trials = min(trials, _BAYESIAN_TRIALS)
-            search = Untrained(strategy, trials, options.few)
-            for who, run in (("ours", run_ours), ("keras_tuner", run_theirs)):
-                place = Path(folder, f"{who}-{strategy}")
-                place.mkdir()
-                measured.append((strategy, who, run(search, place)))
+    for number, strategy in enumerate(options.strategies):
+        bayesian = strategy == "bayesian"
+        trials = min(options.trials, _BAYESIAN_TRIALS) if bayesian else options.trials
+        search = Untrained(strategy, trials, options.few)
+        ran = {who: in_fresh_process(run, who, search) for who in in_turn(list(_RUN), number)}
+        measured += [(strategy, who, ran[who]) for who in _RUN]
     show(report(measured))
 
 

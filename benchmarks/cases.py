@@ -1,12 +1,15 @@
 """The cases: a dataset and a hypermodel each, the same for every contender."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+import keras
 import keras_tuner
 import numpy as np
 
 from benchmarks import frozen_models
+from benchmarks.frozen_models import FrozenWithHead
 from benchmarks.work import BATCH_SIZE, SEED, Work
 from pipeline.datasets import Dataset, Split, digits
 from pipeline.hypermodels import MLP, spaces
@@ -18,32 +21,123 @@ from pipeline.strategies.sampling import sample_unseen
 _CLASSES = ("left above", "right above", "left below", "right below")
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """What is searched.
 
     Attributes:
-        dataset: What models are trained on.
-        hypermodel: Builds them.
+        hypermodel: Builds the models.
+        train: What they are trained on.
+        validation: What they are validated on.
     """
 
-    dataset: Dataset
     hypermodel: keras_tuner.HyperModel
+    train: Split
+    validation: Split
+
+    def fit_arguments(self, epochs: int) -> dict[str, Any]:
+        """Return what `keras.Model.fit` is given, by whoever calls it.
+
+        Args:
+            epochs: Epochs of a trial.
+
+        Returns:
+            Its arguments by name.
+        """
+        return {
+            "x": self.train.x,
+            "y": self.train.y,
+            "validation_data": (self.validation.x, self.validation.y),
+            "batch_size": BATCH_SIZE,
+            "epochs": epochs,
+            "verbose": 0,
+        }
+
+    def on_features(self) -> "Case":
+        """Return the case of the heads, on features that one `predict` makes of each split."""
+        part = self.hypermodel.frozen_part()
+
+        def features(split: Split) -> Split:
+            return Split(part.predict(split.x, batch_size=BATCH_SIZE, verbose=0), split.y)
+
+        head = _HeadAlone(self.hypermodel)
+        return Case(head, features(self.train), features(self.validation))
+
+    @property
+    def has_frozen_part(self) -> bool:
+        """Whether there are features to be had."""
+        return isinstance(self.hypermodel, FrozenWithHead)
+
+
+class _HeadAlone(keras_tuner.HyperModel):
+    """Builds the heads of a hypermodel, which take features."""
+
+    def __init__(self, whole: FrozenWithHead) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        return self.whole.build_on_features(hp)
+
+
+class _Seeded(keras_tuner.HyperModel):
+    """Builds each trial's model with the seed of its number."""
+
+    def __init__(
+        self, hypermodel: keras_tuner.HyperModel, sets: Sequence[Mapping[str, Any]]
+    ) -> None:
+        super().__init__()
+        self.hypermodel = hypermodel
+        self.numbers = {key(values): number for number, values in enumerate(sets)}
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        number = self.numbers.get(key(hp.values))
+        if number is not None:  # not the first look at the search space, and not Hyperband's
+            keras.utils.set_random_seed(trial_seed(number))
+        return self.hypermodel.build(hp)
+
+
+def trial_seed(number: int) -> int:
+    """Return the seed that ours gives a trial; weights, dropout and the order follow from it."""
+    return derive_seed(SEED, "execution", f"{number:04}", 0, 0) % 2**32
+
+
+def load(work: Work) -> Case:
+    """Return a search's case, with models seeded by trial."""
+    return seeded(CASES[work.case](), work)
+
+
+def seeded(case: Case, work: Work) -> Case:
+    """Return a case with models seeded by trial.
+
+    Args:
+        case: Any case.
+        work: The search, whose hyperparameters tell the trials apart.
+
+    Returns:
+        The same, but for the seeds.
+    """
+    return replace(case, hypermodel=_Seeded(case.hypermodel, work.sets))
 
 
 def small() -> Case:
     """Return the digits with a multilayer perceptron, as `dataset=digits model=mlp` names them."""
     dataset = digits(validation_size=0.15, test_size=0.15, seed=0)
-    return Case(dataset, MLP(dataset=dataset))
+    return _of(dataset, MLP(dataset=dataset))
 
 
 def inception() -> Case:
     """Return images of 128 x 128 pixels with a frozen InceptionV3."""
-    return Case(blobs(image_size=128), frozen_models.inception())
+    return _of(blobs(image_size=128), frozen_models.inception())
 
 
 def mobilenet() -> Case:
     """Return images of 160 x 160 pixels with a frozen MobileNetV2."""
-    return Case(blobs(image_size=160), frozen_models.mobilenet())
+    return _of(blobs(image_size=160), frozen_models.mobilenet())
+
+
+def _of(dataset: Dataset, hypermodel: keras_tuner.HyperModel) -> Case:
+    return Case(hypermodel, dataset.train, dataset.validation)
 
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -104,26 +198,6 @@ def draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
             raise ValueError(f"the search space of {case} has only {number} combinations")
         sets[key(values)] = values
     return tuple(sets.values())
-
-
-def fit_arguments(dataset: Dataset, work: Work) -> dict[str, Any]:
-    """Return what `keras.Model.fit` is given, by whoever calls it.
-
-    Args:
-        dataset: What models are trained and validated on, as arrays.
-        work: The search.
-
-    Returns:
-        Its arguments by name.
-    """
-    return {
-        "x": dataset.train.x,
-        "y": dataset.train.y,
-        "validation_data": (dataset.validation.x, dataset.validation.y),
-        "batch_size": BATCH_SIZE,
-        "epochs": work.epochs,
-        "verbose": 0,
-    }
 
 
 def hyperparameters(values: Mapping[str, Any]) -> keras_tuner.HyperParameters:

@@ -1,29 +1,23 @@
-"""How contenders are compared: each in fresh processes, in turn, on one machine."""
+"""What the measurements have in common: fresh processes, places in turn, and tables."""
 
 import argparse
-import importlib
 import os
 import platform
-import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.work import Work
-
 Answer = TypeVar("Answer")
 
-# Spawned processes inherit them: nobody logs at length, or waits for a server of its maker's.
+# Processes inherit them: nobody logs at length, or waits for a server of its maker's.
 for _name, _value in {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -33,21 +27,6 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 _PACKAGES = ("keras", "tensorflow", "keras-tuner", "mlflow")
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What one search took.
-
-    Attributes:
-        imports: Seconds until the contender's module was imported.
-        seconds: Seconds from then to the end of the search.
-        best: The best objective, which shows that the contenders did the same.
-    """
-
-    imports: float
-    seconds: float
-    best: float
 
 
 def in_fresh_process(function: Callable[..., Answer], *arguments: object) -> Answer:
@@ -64,103 +43,42 @@ def in_fresh_process(function: Callable[..., Answer], *arguments: object) -> Ans
         return process.submit(function, *arguments).result()
 
 
-def draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
-    """Draw hyperparameters as `cases.draw_sets` does, while this process imports nothing heavy.
-
-    A spawned process imports what the command's module imports, before its time is taken.
+def in_turn(names: Sequence[str], number: int) -> list[str]:
+    """Return who comes when in a round: in each the next one begins, and the first ones end it.
 
     Args:
-        case: One of `cases.CASES`.
-        count: How many sets.
+        names: Whoever takes part.
+        number: The round's, from 0.
 
     Returns:
-        The sets.
+        The names in the round's order.
     """
-    return in_fresh_process(_draw_sets, case, count)
+    first = number % len(names)
+    return [*names[first:], *names[:first]]
 
 
-def _draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
-    from benchmarks import cases
-
-    return cases.draw_sets(case, count)
-
-
-def compare(contenders: Mapping[str, str], work: Work, repeats: int) -> dict[str, list[Timing]]:
-    """Let contenders do the same work in turn, each time in a fresh process.
-
-    Args:
-        contenders: Their names, and their modules in `benchmarks.contenders`.
-        work: The search.
-        repeats: How often each does it.
-
-    Returns:
-        Their timings, by name.
-    """
-    timings: dict[str, list[Timing]] = {name: [] for name in contenders}
-    for _ in range(repeats):
-        for name, module in contenders.items():
-            timings[name].append(in_fresh_process(_timed, module, work))
-    return timings
-
-
-def _timed(module: str, work: Work) -> Timing:
-    """Time a contender's search in a folder of its own, deleted afterwards."""
-    with (
-        tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder,
-        Path(os.devnull).open("w") as nowhere,
-        redirect_stdout(nowhere),
-    ):
-        start = time.perf_counter()
-        contender = importlib.import_module(f"benchmarks.contenders.{module}")
-        imported = time.perf_counter()
-        best = contender.search(work, Path(folder))
-        return Timing(imported - start, time.perf_counter() - imported, float(best))
-
-
-def timings_table(title: str, timings: Mapping[str, Sequence[Timing]], caption: str) -> Table:
-    """Return a table of timings.
-
-    Args:
-        title: What was done.
-        timings: The contenders' timings; the last column compares with the first contender.
-        caption: Where it was measured.
-
-    Returns:
-        A row a contender: the medians, the extremes, and the ratio to the first row's median.
-    """
-    columns = ("imports s", "search s", "min", "max", "best", "ratio")
-    table = ratio_table(title, "who", columns, caption)
-    base = median(timing.seconds for timing in next(iter(timings.values())))
-    for name, measured in timings.items():
-        seconds = [timing.seconds for timing in measured]
-        imports = median(timing.imports for timing in measured)
-        figures = [imports, median(seconds), min(seconds), max(seconds)]
-        cells = [*(f"{figure:.2f}" for figure in figures), f"{measured[-1].best:.4f}"]
-        table.add_row(name, *cells, f"{median(seconds) / base:.3f}")
-    return table
-
-
-def ratio_table(title: str, first: str, columns: Sequence[str], caption: str) -> Table:
-    """Return an empty table: one column of names, then columns of figures.
+def empty_table(title: str, first: str, columns: Sequence[str], caption: str) -> Table:
+    """Return a table in Markdown: one column of names, then columns of figures.
 
     Args:
         title: What was done.
         first: The title of the column of names.
         columns: The titles of the columns of figures.
-        caption: Where it was measured.
+        caption: Where and when it was measured.
 
     Returns:
-        The table.
+        The table, without rows.
     """
-    table = Table(title=title, caption=caption)
-    table.add_column(first)
+    table = Table(title=title, caption=caption, box=box.MARKDOWN)
+    table.title_justify = table.caption_justify = "left"
+    table.add_column(first, no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
 def machine(*packages: str) -> str:
-    """Say where it is measured: processor, cores, Python and the versions of packages.
+    """Say where and when it is measured: cores, processor, Python, versions of packages, date.
 
     Args:
         *packages: Peers' distributions, beside Keras, TensorFlow, KerasTuner and MLflow.
@@ -168,21 +86,12 @@ def machine(*packages: str) -> str:
     Returns:
         One line.
     """
-    versions = [f"{name} {version(name)}" for name in (*_PACKAGES, *packages)]
-    return ", ".join([hardware(), f"Python {platform.python_version()}", *versions])
-
-
-def hardware() -> str:
-    """Return the number of cores and the processor's name."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} x {names[0] if names else platform.machine()}"
-
-
-def resident_megabytes() -> float:
-    """Return the size of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    hardware = f"{os.cpu_count()} x {names[0] if names else platform.machine()}"
+    versions = [f"{name} {version(name)}" for name in (*_PACKAGES, *packages)]
+    python = f"Python {platform.python_version()}"
+    return ", ".join([hardware, python, *versions, date.today().isoformat()])
 
 
 def search_arguments(description: str | None, *, trials: int) -> argparse.ArgumentParser:
@@ -204,4 +113,4 @@ def search_arguments(description: str | None, *, trials: int) -> argparse.Argume
 
 def show(table: Table) -> None:
     """Print a table, whether to a terminal or into a file."""
-    Console(width=120).print(table)
+    Console(width=160).print(table)

@@ -5,7 +5,7 @@
 Trials of random search train nothing and report ten epochs of four metrics. Ours are run by the
 real tuner with the real journal and weights files, and with MLflow on SQLite, which a thread of its
 own feeds and whose experiment is there already; KerasTuner's by its own tuner, with its own files
-and no tracking.
+and no tracking. With every number of trials another contender begins.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from benchmarks.measuring import in_fresh_process, machine, ratio_table, show
+from benchmarks.measuring import empty_table, in_fresh_process, in_turn, machine, show
 
 if TYPE_CHECKING:
-    from benchmarks.no_training import Untrained
+    from benchmarks.untrained import Untrained
 
 # Milliseconds a trial: of the search, of its parts within it, of the tracking's thread beside it
 # and after it, and until everything is where it belongs.
@@ -42,7 +42,7 @@ def keras_tuner(trials: int, folder: Path) -> Cost:
     Returns:
         Its cost.
     """
-    from benchmarks.no_training import run_theirs
+    from benchmarks.untrained_theirs import run_theirs
 
     ran = run_theirs(_untrained(trials), folder)
     return _a_trial(trials, {_SEARCH: ran.seconds, _DELIVERED: ran.seconds})
@@ -58,7 +58,7 @@ def ours(trials: int, folder: Path) -> Cost:
     Returns:
         Its cost, and that of its parts.
     """
-    from benchmarks.no_training import run_ours
+    from benchmarks.untrained_ours import run_ours
 
     ran = run_ours(_untrained(trials), folder)
     parts = {name: ran.parts[name] for name in ("oracle", "journal", "weights")}
@@ -75,7 +75,8 @@ def ours_tracked(trials: int, folder: Path) -> Cost:
     Returns:
         Its cost, that of its parts, and what the tracking's thread did.
     """
-    from benchmarks.no_training import Clock, run_ours
+    from benchmarks.clocks import Clock
+    from benchmarks.untrained_ours import run_ours
     from pipeline.tracking import Tracking
     from pipeline.tracking.delivery import Courier
     from pipeline.tracking.store import connect
@@ -110,7 +111,7 @@ _CONTENDERS: dict[str, Callable[[int, Path], Cost]] = {
 
 
 def _untrained(trials: int) -> "Untrained":
-    from benchmarks.no_training import Untrained
+    from benchmarks.untrained import Untrained
 
     metrics = ("loss", "accuracy", "val_loss", "val_accuracy")
     return Untrained("random", trials, epochs=10, metrics=metrics)
@@ -134,16 +135,18 @@ def measure(who: str, trials: int) -> Cost:
         return in_fresh_process(_CONTENDERS[who], trials, Path(folder))
 
 
-def add_rows(table: Table, trials: int) -> None:
+def add_rows(table: Table, trials: int, number: int) -> None:
     """Measure every contender, and add its row.
 
     Args:
         table: Where to.
         trials: How many each runs.
+        number: The round's; in each another contender begins.
     """
-    costs = {who: measure(who, trials) for who in _CONTENDERS}
-    (base, *_) = (cost[_DELIVERED] for cost in costs.values())
-    for who, cost in costs.items():
+    costs = {who: measure(who, trials) for who in in_turn(list(_CONTENDERS), number)}
+    base = costs[next(iter(_CONTENDERS))][_DELIVERED]
+    for who in _CONTENDERS:
+        cost = costs[who]
         cells = [f"{cost[column]:.2f}" if column in cost else "" for column in _COLUMNS]
         table.add_row(f"{trials}, {who}", *cells, f"{cost[_DELIVERED] / base:.2f}")
 
@@ -154,9 +157,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[10, 100, 1000, 10000])
     options = parser.parse_args()
     columns = (*_COLUMNS, "ratio")
-    table = ratio_table("Milliseconds a trial that trains nothing", "trials", columns, machine())
-    for trials in options.trials:
-        add_rows(table, trials)
+    table = empty_table("Milliseconds a trial that trains nothing", "trials", columns, machine())
+    for number, trials in enumerate(options.trials):
+        add_rows(table, trials, number)
     show(table)
 
 

@@ -13,9 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.table import Table
-
-from benchmarks.measuring import hardware, show
+from benchmarks.measuring import empty_table, machine, show
 from pipeline.journal.callbacks import (
     EpochEnd,
     Record,
@@ -140,9 +138,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=20)
     options = parser.parse_args()
-    table = Table(title=f"The report of a search ({hardware()})")
-    for title in ("trials", "epochs", "journal MB", "seconds", "report MB"):
-        table.add_column(title, justify="right")
+    columns = ("epochs", "journal MB", "seconds", "report MB")
+    table = empty_table("The report of a search", "trials", columns, machine("optuna", "plotly"))
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
         figures = measure(options.trials, options.epochs, Path(folder))
     cells = [f"{figure:.1f}" for figure in figures]

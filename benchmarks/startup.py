@@ -2,7 +2,7 @@
 
     python -m benchmarks.startup --repeats 5
 
-Each is a fresh process of `python`, in an empty folder.
+Each is a fresh process of `python`, in an empty folder. In every round another one begins.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 import time
 from statistics import median
 
-from benchmarks.measuring import machine, ratio_table, show
+from benchmarks.measuring import empty_table, in_turn, machine, show
 
 _PIPELINE = ("-m", "pipeline")
 _COMMANDS = {
@@ -53,11 +53,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
-    rounds = [{command: seconds(command) for command in _COMMANDS} for _ in range(repeats)]
+    names = list(_COMMANDS)
+    rounds = [{name: seconds(name) for name in in_turn(names, one)} for one in range(repeats)]
     title = f"Seconds a command, of {repeats} runs"
-    table = ratio_table(title, "command", ("median", "min", "max", "ratio"), machine())
-    base = median(taken[next(iter(_COMMANDS))] for taken in rounds)
-    for command in _COMMANDS:
+    table = empty_table(title, "command", ("median", "min", "max", "ratio"), machine())
+    base = median(taken[names[0]] for taken in rounds)
+    for command in names:
         own = [taken[command] for taken in rounds]
         figures = (median(own), min(own), max(own))
         table.add_row(command, *(f"{x:.2f}" for x in figures), f"{median(own) / base:.3f}")

@@ -1,6 +1,6 @@
-"""What all contenders of one comparison have to do; light, so that imports can be timed apart."""
+"""What all contenders of one comparison have to do; light, so that imports can be timed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,3 +22,18 @@ class Work:
     case: str
     epochs: int
     sets: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a contender made of it.
+
+    Attributes:
+        trained: The hyperparameters that it trained, in order.
+        best: The best objective; None if nothing was trained.
+        seconds: What it says the search takes; None if the clock is to say so.
+    """
+
+    trained: Sequence[Mapping[str, Any]]
+    best: float | None
+    seconds: float | None = None

@@ -12,8 +12,10 @@ import keras_tuner
 import mlflow
 import mlflow.keras
 
+from benchmarks import cases
+from benchmarks.cases import Case
 from benchmarks.contenders import keras_tuner_plain
-from benchmarks.work import Work
+from benchmarks.work import Outcome, Work
 
 
 class Tracked(keras_tuner.Tuner):
@@ -26,11 +28,25 @@ class Tracked(keras_tuner.Tuner):
             return super().run_trial(trial, *args, **kwargs)
 
 
-def search(work: Work, folder: Path) -> float:
-    """Search within one run."""
+def search(work: Work, folder: Path) -> Outcome:
+    """Search with the callback's defaults."""
+    return run(cases.load(work), work, folder)
+
+
+def run(case: Case, work: Work, folder: Path) -> Outcome:
+    """Search within one run.
+
+    Args:
+        case: What is searched.
+        work: The search.
+        folder: Where the tuner keeps its files, and MLflow its store.
+
+    Returns:
+        The outcome.
+    """
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.create_experiment("search", artifact_location=str(folder / "artifacts"))
     mlflow.set_experiment("search")
     with mlflow.start_run():
         callbacks = [mlflow.keras.MlflowCallback()]
-        return keras_tuner_plain.run(work, folder, Tracked, callbacks=callbacks)
+        return keras_tuner_plain.run(case, work, folder, Tracked, callbacks=callbacks)

@@ -5,40 +5,45 @@ from typing import Any
 
 import keras_tuner
 
-from benchmarks.cases import CASES, fit_arguments
+from benchmarks import cases
+from benchmarks.cases import Case
 from benchmarks.given_sets import KerasTunersGivenSets
-from benchmarks.work import OBJECTIVE, SEED, Work
+from benchmarks.work import OBJECTIVE, SEED, Outcome, Work
 
 _OBJECTIVE = keras_tuner.Objective(OBJECTIVE, "min")
 
 
-def search(work: Work, folder: Path) -> float:
+def search(work: Work, folder: Path) -> Outcome:
     """Search, with a checkpoint at every improvement and a state file a trial."""
-    return run(work, folder, keras_tuner.Tuner)
+    return run(cases.load(work), work, folder)
 
 
-def run(work: Work, folder: Path, tuner_class: type, **fit: Any) -> float:
-    """Search with a tuner.
+def run(
+    case: Case, work: Work, folder: Path, tuner_class: type = keras_tuner.Tuner, **fit: Any
+) -> Outcome:
+    """Search with a tuner, which clears Keras's session before it builds a model.
 
     Args:
+        case: What is searched.
         work: The search.
         folder: Where the tuner keeps its files.
         tuner_class: `keras_tuner.Tuner` or one derived from it, unless Hyperband proposes.
         **fit: Further arguments of the models' `fit`.
 
     Returns:
-        The best score.
+        The outcome.
     """
-    dataset, hypermodel = CASES[work.case]()
     place = {"directory": str(folder), "project_name": "search"}
     if work.sets:
         oracle = KerasTunersGivenSets(objective=_OBJECTIVE, sets=work.sets)
-        tuner = tuner_class(oracle=oracle, hypermodel=hypermodel, **place)
+        tuner = tuner_class(oracle=oracle, hypermodel=case.hypermodel, **place)
     else:
         budget = {"max_epochs": work.epochs, "factor": 3, "hyperband_iterations": 1}
         tuner = keras_tuner.Hyperband(
-            hypermodel, objective=_OBJECTIVE, seed=SEED + 1, **budget, **place
+            case.hypermodel, objective=_OBJECTIVE, seed=SEED + 1, **budget, **place
         )
-    tuner.search(**fit_arguments(dataset, work), **fit)
-    (best,) = tuner.oracle.get_best_trials(1)
-    return float(best.score)
+    tuner.search(**case.fit_arguments(work.epochs), **fit)
+    oracle = tuner.oracle
+    (best,) = oracle.get_best_trials(1)
+    trained = [oracle.trials[trial].hyperparameters.values for trial in oracle.start_order]
+    return Outcome(trained, float(best.score))

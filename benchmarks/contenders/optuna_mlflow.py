@@ -6,13 +6,13 @@ import keras
 import optuna
 from optuna_integration import MLflowCallback
 
-from benchmarks.cases import CASES, fit_arguments, hyperparameters
-from benchmarks.work import OBJECTIVE, Work
+from benchmarks import cases
+from benchmarks.work import OBJECTIVE, Outcome, Work
 
 
-def search(work: Work, folder: Path) -> float:
+def search(work: Work, folder: Path) -> Outcome:
     """Search the enqueued trials; each is built afresh after clearing Keras's session."""
-    dataset, hypermodel = CASES[work.case]()
+    case = cases.load(work)
 
     def objective(trial: optuna.Trial) -> float:
         values = {
@@ -20,8 +20,8 @@ def search(work: Work, folder: Path) -> float:
             for name in work.sets[0]
         }
         keras.backend.clear_session()
-        model = hypermodel.build(hyperparameters(values))
-        history = model.fit(**fit_arguments(dataset, work))
+        model = case.hypermodel.build(cases.hyperparameters(values))
+        history = model.fit(**case.fit_arguments(work.epochs))
         return float(min(history.history[OBJECTIVE]))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -30,4 +30,4 @@ def search(work: Work, folder: Path) -> float:
         study.enqueue_trial(dict(values))
     tracking = MLflowCallback(f"sqlite:///{folder}/mlflow.db", metric_name=OBJECTIVE)
     study.optimize(objective, n_trials=len(work.sets), callbacks=[tracking])
-    return study.best_value
+    return Outcome([trial.params for trial in study.trials], study.best_value)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from benchmarks.work import BATCH_SIZE, SEED, Work
+from benchmarks.work import BATCH_SIZE, SEED, Outcome, Work
 from pipeline.configuration.composition import compose_config
+from pipeline.configuration.config import Config
 from pipeline.search import run_search
 
 _CONF = Path(__file__).parents[1] / "conf"
@@ -14,8 +15,24 @@ _CHOICES = {
 }
 
 
-def search(work: Work, folder: Path) -> float:
+def search(work: Work, folder: Path) -> Outcome:
     """Search without early stopping, as nobody else does it."""
+    history = run_search(configuration(work, folder)).history
+    (best, *_) = history.ranked()
+    assert best.end is not None
+    return Outcome([one.begin.hyperparameters for one in history.attempts], best.end.score)
+
+
+def configuration(work: Work, folder: Path) -> Config:
+    """Return what a command would say.
+
+    Args:
+        work: The search.
+        folder: Of the searches, and of MLflow's store.
+
+    Returns:
+        The composed configuration.
+    """
     overrides = [
         *_CHOICES[work.case],
         f"strategy={'random' if work.sets else 'hyperband'}",
@@ -32,7 +49,4 @@ def search(work: Work, folder: Path) -> float:
     if work.sets:
         sets = [dict(values) for values in work.sets]
         config.strategy = {"_target_": "benchmarks.given_sets.OurGivenSets", "sets": sets}
-    (best, *_) = run_search(config).history.ranked()
-    assert best.end is not None
-    assert best.end.score is not None
-    return best.end.score
+    return config

@@ -1,12 +1,12 @@
 """Ray Tune with its MLflow callback, on SQLite: one trial at a time, told of every epoch.
 
-Its one worker process is used for all trials, which Ray does only when asked to.
+Its one worker process has all cores, and is used for all trials, which Ray does only when asked to.
 """
 
 import functools
 import logging
+import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import ray
 from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-from benchmarks.cases import CASES, Case, fit_arguments, hyperparameters
-from benchmarks.work import OBJECTIVE, Work
+from benchmarks import trainings
+from benchmarks.cases import CASES, Case, hyperparameters, seeded
+from benchmarks.work import OBJECTIVE, Outcome, Work
 
 
 @functools.cache
@@ -25,27 +26,25 @@ def _case(name: str) -> Case:
     return CASES[name]()
 
 
-def _train(config: Mapping[str, Any]) -> None:
-    work: Work = config["work"]
-    dataset, hypermodel = _case(work.case)
+def _train(config: Mapping[str, Any], work: Work, folder: Path) -> None:
+    trainings.note_first(folder)
+    case = seeded(_case(work.case), work)
     keras.backend.clear_session()
     report = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, logs: tune.report(logs))
-    model = hypermodel.build(hyperparameters(config["hyperparameters"]))
-    model.fit(**fit_arguments(dataset, work), callbacks=[report])
+    model = case.hypermodel.build(hyperparameters(config["hyperparameters"]))
+    model.fit(**case.fit_arguments(work.epochs), callbacks=[report])
 
 
-def search(work: Work, folder: Path) -> float:
+def search(work: Work, folder: Path) -> Outcome:
     """Search the given trials, from the start of Ray to their end."""
     ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     tracking = MLflowLoggerCallback(
         tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="search"
     )
+    trainable = tune.with_parameters(_train, work=work, folder=folder)
     tuner = tune.Tuner(
-        _train,
-        param_space={
-            "work": replace(work, sets=()),
-            "hyperparameters": tune.grid_search([dict(values) for values in work.sets]),
-        },
+        tune.with_resources(trainable, {"cpu": os.cpu_count()}),
+        param_space={"hyperparameters": tune.grid_search([dict(values) for values in work.sets])},
         tune_config=tune.TuneConfig(
             metric=OBJECTIVE, mode="min", max_concurrent_trials=1, reuse_actors=True
         ),
@@ -53,6 +52,8 @@ def search(work: Work, folder: Path) -> float:
             name="search", storage_path=str(folder), verbose=0, callbacks=[tracking]
         ),
     )
-    epochs = tuner.fit().get_best_result(scope="all").metrics_dataframe
+    results = tuner.fit()
+    trained = [result.config["hyperparameters"] for result in results if result.config]
+    epochs = results.get_best_result(scope="all").metrics_dataframe
     assert epochs is not None
-    return float(epochs[OBJECTIVE].min())
+    return Outcome(trained, float(epochs[OBJECTIVE].min()))
