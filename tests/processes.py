@@ -39,16 +39,6 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def run_pipeline(*overrides: str, directory: Path) -> str:
-    """Run `python -m pipeline` in a folder; return what it says."""
-    command = [sys.executable, "-m", "pipeline", *overrides, NO_REPORT]
-    done = subprocess.run(
-        command, cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @contextlib.contextmanager
 def running(*command: str, directory: Path, ready: str) -> Iterator[None]:
     """Run a command in a folder until the block ends; it has started when `ready` answers."""

@@ -24,7 +24,7 @@ TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 # Three trials of a second each, at least.
 LONG = (
     "dataset=wine strategy.max_trials=3 training.epochs=40 "
-    "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate'"
+    "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate' report.every_seconds=30"
 )
 
 

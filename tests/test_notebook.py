@@ -84,7 +84,7 @@ def test_every_cell_runs_and_shows_itself(cells, folder):
     assert shown(epochs, "text/html")[0].count("<tr") == 7  # two of them are the header
     (figure,) = shown(curves, "application/vnd.plotly.v1+json")
     assert len(figure["data"]) >= 5
-    assert "predicted [0 1 2 3" in predicted.outputs[0].text
+    assert "predicted [0 1 2 3" in "".join(output.text for output in predicted.outputs)
 
 
 def test_a_search_is_loaded_from_its_folder(folder):

@@ -14,6 +14,7 @@ from pipeline.journal.history import FILE_NAME, History, read
 from tests.commands import Ended, alone, start
 
 WINE = "dataset=wine training.epochs=3"
+REPORT = "report.every_seconds=30"  # as it is by itself: a process renews the report
 MINE = """
 import os
 import signal
@@ -98,7 +99,7 @@ def signals(number: int, call: int, times: int = 1) -> str:
 
 @pytest.mark.xdist_group("resume")  # they share a search
 class TestInterrupted:
-    LINE = f"{WINE} strategy.max_trials=3 seed=3"
+    LINE = f"{WINE} strategy.max_trials=3 seed=3 {REPORT}"
 
     @pytest.fixture
     def tmp_path(self, kept):
@@ -346,7 +347,7 @@ def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path,
 def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
     command, tmp_path, store, full_disk
 ):
-    line = f"{WINE} strategy.max_trials=4 storage={full_disk} keep_best=4"
+    line = f"{WINE} strategy.max_trials=4 storage={full_disk} keep_best=4 {REPORT}"
     line += " hyperparameters.units=128 hyperparameters.layers=3"
     ended = command(line)
     assert ended.code == 1
@@ -366,7 +367,7 @@ def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
 
 
 def test_ctrl_c_before_and_between(tmp_path, store):
-    process = start(f"{WINE} strategy.max_trials=200", tmp_path)
+    process = start(f"{WINE} strategy.max_trials=200 {REPORT}", tmp_path)
     while not list(tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)

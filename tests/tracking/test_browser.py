@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.processes import free_port, run_pipeline, running
+from tests.commands import alone
+from tests.processes import free_port, running
 
 TRIALS = 10
 expect.set_options(timeout=30_000)
@@ -29,11 +30,12 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     directory = tmp_path_factory.mktemp("site")
-    output = run_pipeline("strategy=hyperband", "training.epochs=8", directory=directory)
+    ended = alone("strategy=hyperband training.epochs=8", directory)
+    assert ended.code == 0, ended.err
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
     with running("mlflow", "ui", "--port", port, directory=directory, ready=f"{address}/health"):
-        yield Site(output, address)
+        yield Site(ended.out, address)
 
 
 @contextlib.contextmanager

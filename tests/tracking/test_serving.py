@@ -7,10 +7,11 @@ import pytest
 
 from pipeline.configuration.composition import compose_config
 from pipeline.search import components
-from tests.processes import free_port, post, run_pipeline, running
+from tests.commands import alone
+from tests.processes import free_port, post, running
 from tests.search.test_search import write_table
 
-BUDGET = ["strategy.max_trials=1", "training.epochs=1"]
+BUDGET = "strategy.max_trials=1 training.epochs=1"
 
 
 def ask(name, directory, *requests) -> list[np.ndarray]:
@@ -27,9 +28,8 @@ def best_model(directory):
     return keras.saving.load_model(path)
 
 
-@pytest.mark.thorough
 def test_images(tmp_path):
-    run_pipeline(*BUDGET, directory=tmp_path)
+    assert alone(BUDGET, tmp_path).code == 0
     test = components.make_dataset(compose_config().dataset).test
     expected = best_model(tmp_path).predict(test.x[:3], verbose=0)
     rows = test.x[:3].tolist()
@@ -42,7 +42,7 @@ def test_a_table(tmp_path):
     """Raw rows go in: numbers, categories, missing values, and a category never seen."""
     table = write_table(tmp_path / "table.csv")
     chosen = ["dataset=csv", f"dataset.path={table}", "dataset.target=kind"]
-    run_pipeline(*chosen, *BUDGET, directory=tmp_path)
+    assert alone(f"{' '.join(chosen)} {BUDGET}", tmp_path).code == 0
     split = components.make_dataset(compose_config(chosen).dataset).test
     inputs = {name: column[:8].copy() for name, column in split.x.items()}
     inputs["colour"][0], inputs["colour"][1], inputs["age"][2] = "mauve", "", np.nan
