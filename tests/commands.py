@@ -88,8 +88,7 @@ class Command:
         """Forget the user's modules, so that the next test can have others of the same names."""
         logging.getLogger("tensorflow").setLevel(self._level)
         for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file is not None and Path(file).is_relative_to(self._folder):
+            if str(getattr(module, "__file__", None)).startswith(f"{self._folder}{os.sep}"):
                 del sys.modules[name]
 
 
