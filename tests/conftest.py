@@ -41,6 +41,11 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=1, help=help_)
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: some tests wait for a server, a browser or a process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print the figures of the fault harness, and how much of Keras was compared."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]

@@ -56,6 +56,7 @@ def test_each_round_begins_with_another():
     ]
 
 
+@pytest.mark.thorough
 def test_a_contender_is_timed_from_the_start_of_its_process(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name, module = "tuned, MLflow asynchronous", "keras_tuner_tuned_mlflow"
@@ -110,6 +111,7 @@ def test_ours_has_the_same_examples_and_weights_as_the_peers(small, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_memory_of_what_a_search_starts(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sizes = memory.measure("ours", small)
@@ -137,6 +139,7 @@ def test_startup(command):
     assert 0 < startup.seconds(command) < 60
 
 
+@pytest.mark.thorough
 def test_overhead(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cost = measure("ours, MLflow", 5)
