@@ -19,12 +19,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
+    InterpolationResolutionError,
     InterpolationValidationError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
 
 from pipeline.configuration.config import Config, ConfigError, check, unknown
+from pipeline.configuration.objectives import check_direction, direction_of
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError)
 """What composing a configuration can raise; `explain` says what is wrong."""
@@ -60,11 +62,12 @@ _OMEGACONF_SENTENCES = {
 
 
 def register_schema() -> None:
-    """Make the schema known to Hydra; `conf/config.yaml` names it in its defaults list."""
+    """Make known to Hydra what `conf/config.yaml` names: the schema and a resolver."""
     node = OmegaConf.structured(Config)
     # Any hyperparameter may be named on the command line without Hydra's `+`.
     OmegaConf.set_struct(node.hyperparameters, False)
     ConfigStore.instance().store(name="schema", node=node)
+    OmegaConf.register_new_resolver("direction_of", direction_of, replace=True)
 
 
 def conf_dir() -> Path:
@@ -129,6 +132,7 @@ def typed(config: DictConfig) -> Config:
             result, group, OmegaConf.to_container(config[group], resolve=True, enum_to_str=True)
         )
     check(result)
+    check_direction(result.objective)
     return result
 
 
@@ -195,6 +199,8 @@ def _hydra_sentence(error: Exception, overrides: Sequence[str]) -> str:
 
 def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
     """Say what is wrong with one value, in our words where OmegaConf's are about its types."""
+    if isinstance(error, InterpolationResolutionError) and (ours := _raised_by_a_resolver(error)):
+        return str(ours)
     first = str(error).splitlines()[0].strip()
     key = str(getattr(error, "full_key", None) or "")
     if isinstance(error, InterpolationValidationError) and key.startswith("choices."):
@@ -208,6 +214,14 @@ def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
             kind = values.pop("kind", "").lower()
             return sentence.format(key=key or "it", kind=kind, **values)
     return f"{key}: {first}" if key else first
+
+
+def _raised_by_a_resolver(error: BaseException) -> ConfigError | None:
+    """Return our own error that OmegaConf wraps, once or more often."""
+    inner = error.__cause__ or error.__context__
+    if inner is None or isinstance(inner, ConfigError):
+        return inner
+    return _raised_by_a_resolver(inner)
 
 
 def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:

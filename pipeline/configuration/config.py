@@ -44,6 +44,7 @@ class Objective:
 
     name: str = MISSING
     direction: Direction = MISSING
+    force: bool = MISSING
 
 
 @dataclass

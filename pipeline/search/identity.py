@@ -95,7 +95,7 @@ def fingerprint(
         "source": source,
         "space": space,
         "strategy": strategy,
-        "objective": asdict(config.objective),
+        "objective": {"name": config.objective.name, "direction": config.objective.direction},
         "training": training,
         "callbacks": config.callbacks,
         "seed": config.seed,

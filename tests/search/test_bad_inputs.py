@@ -401,7 +401,7 @@ DATASETS = [
 # A search legitimately begins, tells what is wrong, and has ended.
 TRAINING = [
     Bad(
-        f"dataset=wine objective.name=val_f1 {TINY}",
+        f"dataset=wine objective.name=val_f1 objective.direction=max {TINY}",
         "objective.name=val_f1 is not reported by the model",
         "allowed: accuracy, loss, val_accuracy, val_loss",
     ),
