@@ -139,6 +139,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
         config = typed(composed)
         with without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
+            from pipeline.search.exits import exits_are_failures
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
     hydra_config = HydraConfig.get()
@@ -149,13 +150,14 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
             config.resume = Resume.auto
     try:
         overrides = list(hydra_config.overrides.task)
-        result = run_search(config, overrides=overrides, sweep=sweep, on_folder=note)
+        with exits_are_failures(_complain):
+            result = run_search(config, overrides=overrides, sweep=sweep, on_folder=note)
     except ConfigError as error:
         return _wrong(error, config=config, full_error=full_error)
     except SearchError as error:
         _complain(str(error), error if full_error or config.verbose > 1 else None)
         return Outcome(FAILED, str(error), error.directory)
-    except Exception as error:  # ours: told in full, and the sweep's other searches go on
+    except (Exception, SystemExit) as error:  # told in full, and the sweep's others go on
         _complain(f"unexpected {type(error).__name__}: {error}", error)
         return Outcome(FAILED, f"{type(error).__name__}: {error}", directory)
     except KeyboardInterrupt as interruption:

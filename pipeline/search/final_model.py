@@ -17,7 +17,7 @@ from pipeline.search.trained_rates import trained_rates
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
 from pipeline.seeds import derive_seed
-from pipeline.training.failures import is_trials_own, sentence
+from pipeline.training.failures import USERS_FAILURES, is_trials_own, sentence
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Trainer
@@ -98,7 +98,7 @@ def _told(trial: str, trainer: Trainer, directory: Path, what_next: str) -> Iter
     """Say why the final training failed, and what can be done about it."""
     try:
         yield
-    except Exception as error:
+    except USERS_FAILURES as error:
         if not is_trials_own(error):
             raise
         validated = has_own_fit(trainer.hypermodel)

@@ -22,6 +22,7 @@ from pipeline.evaluation.model_file import (
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.frozen.part import NotReusableError, find_frozen_part
 from pipeline.seeds import derive_seed
+from pipeline.training.failures import USERS_FAILURES
 from pipeline.training.fitting import Fitting
 from pipeline.training.notices import Notices
 from pipeline.training.plain_logs import plain_logs
@@ -54,7 +55,7 @@ def check_saving(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[s
         _check_parts(trainer.build(_sampled(space), seed), notices)
     except (VerificationError, OSError):
         raise
-    except Exception:  # what a model raises fails its trial, which tells it, and not the search
+    except USERS_FAILURES:  # what a model raises fails its trial, not the search
         return sentences
     return sentences
 

@@ -17,6 +17,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from pipeline.configuration.config import ConfigError, unknown
+from pipeline.training.failures import USERS_FAILURES, sentence
 
 _SHOWN_NAMES = 30  # at most, of those that a module has
 
@@ -127,14 +128,16 @@ def explained(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any)
         return function(*args, **kwargs)
     except ConfigError:
         raise
-    except Exception as error:
+    except USERS_FAILURES as error:
         reason = _reason(error)
         prefix = "" if reason.startswith(f"{key}.") else f"{key}: "
         raise ConfigError(prefix + reason) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Say what was raised; our own sentences need nothing more."""
+    if isinstance(error, SystemExit):
+        return sentence(error)
     cause = error.__cause__ if isinstance(error, InstantiationException) else None
     shown = cause if isinstance(cause, Exception) else error
     text = " ".join(str(shown).split())
@@ -143,7 +146,7 @@ def _reason(error: Exception) -> str:
     return f"{type(shown).__name__}: {text or 'no message'} (verbose=2 shows where)"
 
 
-def _is_ours(error: Exception) -> bool:
+def _is_ours(error: BaseException) -> bool:
     """Whether our own code raised it, not the user's or a library's."""
     frames = list(traceback.walk_tb(error.__traceback__))
     return bool(frames) and frames[-1][0].f_globals["__name__"].startswith("pipeline.")
@@ -165,7 +168,7 @@ def _paths(node: Any) -> Iterator[str]:
 def _leads_nowhere(path: str) -> bool:
     try:
         pkgutil.resolve_name(path)
-    except Exception:  # a module of the user's may raise anything while it is imported
+    except USERS_FAILURES:  # a module of the user's may raise anything while it is imported
         return True
     return False
 
@@ -182,7 +185,7 @@ def _unresolved(path: str) -> str:
                 "none that is installed"
             )
         return f"{module_name} cannot be imported: {error}"
-    except Exception as error:
+    except USERS_FAILURES as error:
         return f"{module_name} cannot be imported: {type(error).__name__}: {error}"
     root = module_name.partition(".")[0]
     own = [

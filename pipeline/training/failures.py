@@ -6,6 +6,9 @@ import keras_tuner
 
 from pipeline.journal.files import DamagedFileError, StorageError, is_storage_failure
 
+USERS_FAILURES = (Exception, SystemExit)
+"""What a user's code raises when it fails: a `sys.exit()` there ends a trial, not the search."""
+
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
 _IN_GRAPH = "Graph execution error:"
 _NODE = "[[{{node "
@@ -18,20 +21,22 @@ class SentenceError(RuntimeError):
 def is_trials_own(failure: BaseException) -> bool:
     """Whether a failure is the trial's alone, so that the search goes on."""
     fatal = isinstance(failure, keras_tuner.errors.FatalError)
-    return isinstance(failure, Exception) and not fatal and not can_be_continued(failure)
+    return isinstance(failure, USERS_FAILURES) and not fatal and not can_be_continued(failure)
 
 
 def can_be_continued(failure: BaseException) -> bool:
     """Whether the reason is outside of the trial, so that it can be continued later."""
     if is_storage_failure(failure) or isinstance(failure, DamagedFileError):
         return True
-    return not isinstance(failure, Exception)
+    return not isinstance(failure, USERS_FAILURES)
 
 
 def sentence(error: BaseException) -> str:
     """Return an exception as one line: its type, unless it is ours, and its first line."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r}) was called"
     text = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras prints some of its errors in bold
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
     # Keras puts where it happened before what happened; so does TensorFlow, with a whole traceback.

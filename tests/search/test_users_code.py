@@ -431,8 +431,8 @@ def build(hp):
     write_model(tmp_path, code, "_target_: mine.build\n")
     ended = command(
         f"{TINY} objective.name=val_error objective.direction=min "
-        "+callbacks.diary._target_=mine.Diary +callbacks.diary.path=diary.txt '~callbacks.early_stopping' "
-        "'~callbacks.reduce_learning_rate'"
+        "+callbacks.diary._target_=mine.Diary +callbacks.diary.path=diary.txt "
+        "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate'"
     )
     assert (ended.code, ended.err) == (0, "")
     (first, second) = runs(store, "trial")
