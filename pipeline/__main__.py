@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from pipeline.configuration.backend import check_backend
 from pipeline.configuration.composition import (
     COMPOSITION_ERRORS,
     conf_dir,
@@ -137,6 +138,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
 
     try:
         config = typed(composed)
+        check_backend()
         with without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
             from pipeline.search.exits import exits_are_failures

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras_tuner
 from rich.console import Console
 
+from pipeline.configuration.backend import check_backend
 from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
 from pipeline.datasets.dataset import Dataset
@@ -81,6 +82,7 @@ def run_search(
         >>> result = run_search(compose_config(["strategy=random", "strategy.max_trials=5"]))
         >>> result.history.ranked()[0].hyperparameters
     """
+    check_backend()
     parts = _Parts.of(config)
     begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep)
     console = Console(quiet=config.verbose == 0, highlight=False)

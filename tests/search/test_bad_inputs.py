@@ -517,6 +517,22 @@ def test_ends_the_search_that_finds_it(bad, command, tmp_path, store):
     }
 
 
+@pytest.mark.parametrize("where", ["KERAS_BACKEND", "keras.json"])
+def test_another_backend(where, command, tmp_path, monkeypatch):
+    if where == "keras.json":
+        (tmp_path / where).write_text('{"backend": "jax"}')
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    else:
+        monkeypatch.setenv(where, "jax")
+    ended = command("dataset=wine")
+    assert ended.code == 2
+    assert ended.err.startswith("error: the pipeline trains on TensorFlow; ")
+    assert ended.err.endswith(f"{where} says jax: set KERAS_BACKEND=tensorflow\n")
+    assert not (tmp_path / "outputs").exists()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert "'digit' of pipeline" in command("dataset._target_=pipeline.datasets.digit").err
+
+
 @pytest.mark.parametrize("line", ["-m strategy=random,hypeband", "-m seed=1,x"])
 def test_a_wrong_sweep_starts_no_search(line, command, tmp_path):
     ended = command(line)
