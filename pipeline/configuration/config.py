@@ -181,6 +181,11 @@ def check(config: Config) -> None:
                 "class or function"
             )
     for name, node in config.callbacks.items():
+        if node is None:
+            raise ConfigError(
+                f"callbacks.{name} must name a Keras callback by _target_; received null, and what "
+                f"leaves it out is '~callbacks.{name}'"
+            )
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise ConfigError(
                 f"callbacks.{name} must name a Keras callback by _target_; received {node!r}"
