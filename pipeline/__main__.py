@@ -106,7 +106,7 @@ def _run(tell: Callable[[Outcome], None]) -> int:
         return WRONG_CONFIGURATION
     except KeyboardInterrupt as interruption:
         sentence = f"interrupted; {_what_next(interruption)}"
-        _complain(sentence)
+        sys.stderr.write(f"{sentence}\n")
         directory = interruption.directory if isinstance(interruption, _Interrupted) else None
         tell(Outcome(INTERRUPTED, sentence, directory))
         return INTERRUPTED

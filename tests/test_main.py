@@ -155,7 +155,7 @@ def test_an_interruption_ends_a_sweep(command, tmp_path, store):
     )
     ended = command(f"-m seed=0,1 {TINY} +callbacks.stop._target_=mine.Stop")
     assert ended.code == 130
-    assert ended.err == "error: interrupted; the same command continues this sweep\n"
+    assert ended.err == "interrupted; the same command continues this sweep\n"
     assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
     assert len(histories(tmp_path)) == 1
 
@@ -182,7 +182,7 @@ def test_the_same_command_continues(how, command, tmp_path, store):
     assert 1 <= len(scores(begun)) < 3
     if how is signal.SIGINT:
         assert ended.code == 130
-        assert ended.err == "error: interrupted; the same command continues this search\n"
+        assert ended.err == "interrupted; the same command continues this search\n"
         statuses = [run.info.status for run in runs(tmp_path)]
         assert statuses.count("KILLED") >= 2  # the search, and the trial that was running
         assert set(statuses) <= {"KILLED", "FINISHED"}

@@ -181,15 +181,7 @@ def check(config: Config) -> None:
                 "class or function"
             )
     for name, node in config.callbacks.items():
-        if node is None:
-            raise ConfigError(
-                f"callbacks.{name} must name a Keras callback by _target_; received null, and what "
-                f"leaves it out is '~callbacks.{name}'"
-            )
-        if not isinstance(node, Mapping) or "_target_" not in node:
-            raise ConfigError(
-                f"callbacks.{name} must name a Keras callback by _target_; received {node!r}"
-            )
+        _check_callback(name, node)
     for key in ("objective.name", "storage", "tracking.uri", "tracking.experiment"):
         section, _, name = key.rpartition(".")
         if not getattr(getattr(config, section) if section else config, name).strip():
@@ -213,9 +205,22 @@ def unknown(what: str, known: Iterable[str], name: str) -> str:
         One sentence.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{what} is not known; {hint}allowed: {', '.join(names) or 'none'}"
+    return f"{what} is not known; {did_you_mean(name, names)}allowed: {', '.join(names) or 'none'}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask for the nearest known name, in capitals or not.
+
+    Args:
+        name: What was received.
+        known: The names that are allowed.
+
+    Returns:
+        A question and a space; nothing if none is near.
+    """
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"did you mean {by_lower[close[0]]!r}? " if close else ""
 
 
 def _check_known(section: Any, prefix: str = "") -> None:
@@ -235,6 +240,14 @@ def _check_bounds(config: Config) -> None:
         value = scope.get(name) if isinstance(scope, Mapping) else getattr(scope, name)
         if value is not None:
             _check_integer(key, value, low, high)
+
+
+def _check_callback(name: str, node: Any) -> None:
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        told = repr(node) if node is not None else f"null; '~callbacks.{name}' leaves it out"
+        raise ConfigError(
+            f"callbacks.{name} must name a Keras callback by _target_; received {told}"
+        )
 
 
 def _check_name(key: str, value: str, forbidden: str, shown: str) -> None:

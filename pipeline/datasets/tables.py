@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.configuration.config import did_you_mean
 from pipeline.datasets.splits import Array
 
 if TYPE_CHECKING:
@@ -149,7 +150,10 @@ def targets(column: "pd.Series[str]", task: str | None) -> tuple[Array, tuple[st
 
 def _check_columns(path: Path, columns: list[str], target: str, drop: Sequence[str]) -> None:
     if target not in columns:
-        raise ValueError(f"the target {target!r} is not a column of {path}, which has {columns}")
+        meant = did_you_mean(str(target), columns)
+        raise ValueError(
+            f"the target {target!r} is not a column of {path}; {meant}it has {columns}"
+        )
     _check_listed("drop", drop, columns)
     if target in drop:
         raise ValueError(f"drop must not list the target {target!r}")

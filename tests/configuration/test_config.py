@@ -122,7 +122,7 @@ WRONG = {
     "tracking.experiment=null": "tracking.experiment must have a value; received null",
     "hyperparameters=3": "hyperparameters must be a mapping from names to values",
     "callbacks.early_stopping=3": "callbacks.early_stopping must name a Keras callback by _target",
-    "callbacks.early_stopping=null": "null, and what leaves it out is '~callbacks.early_stopping'",
+    "callbacks.early_stopping=null": "null; '~callbacks.early_stopping' leaves it out",
     "model={units: 3}": "key 'units' of model is not known",
     "seed=${nothing}": "Interpolation key 'nothing' not found",
 }

@@ -52,8 +52,9 @@ def test_a_compressed_table_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "arguments", "sentence"),
     [
-        ("a,b\n1,2\n", {}, r"the target 'y' is not a column of .*csv, which has \['a', 'b'\]"),
-        ("a;y\n1;2\n", {}, r"the target 'y' is not a column of .*, which has \['a;y'\]"),
+        ("a,b\n1,2\n", {}, r"the target 'y' is not a column of .*csv; it has \['a', 'b'\]"),
+        ("a;y\n1;2\n", {}, r"the target 'y' is not a column of .*; it has \['a;y'\]"),
+        ("a,churn\n1,2\n", {"target": "Churn"}, r"csv; did you mean 'churn'\? it has"),
         ("a,y\n1,2\n", {"target": 3}, "the target 3 is not a column"),
         ("a,y\n1,2\n", {"drop": ["c"]}, r"drop lists \['c'\], but the columns are \['a', 'y'\]"),
         ("a,y\n1,2\n", {"drop": "a"}, "drop must be a list of columns, received 'a'"),

@@ -368,7 +368,7 @@ DATASETS = [
     Bad(TABLE, "there is no table at", "path must be an existing file"),
     Bad(TABLE, "No columns to parse", "a table of text in UTF-8", {"t.csv": ""}),
     Bad(TABLE, "a header and no rows", "below the header", {"t.csv": "a,y\n"}),
-    Bad(TABLE, "the target 'y'", "which has ['a', 'z']", {"t.csv": "a,z\n1,2\n"}),
+    Bad(TABLE, "the target 'y'", "it has ['a', 'z']", {"t.csv": "a,z\n1,2\n"}),
     Bad(TABLE, "received ['same']", "two classes", {"t.csv": "a,y\n" + "1,same\n" * 20}),
     Bad(TABLE, "row 41 below", "complete or remove", {"t.csv": CLASSES + "3,\n"}),
     Bad(TABLE, "'a' has 1 infinite", "correct them", {"t.csv": NUMBERS + "inf,3.5\n"}),

@@ -124,7 +124,7 @@ class TestInterrupted:
         line = line.replace("number: 2", f"number: {int(number)}")
         ended = command(line)
         assert ended.code == 130
-        assert ended.err == "error: interrupted; the same command continues this search\n"
+        assert ended.err == "interrupted; the same command continues this search\n"
         (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
         begun = read(journal.parent)
         assert [len(attempt.epochs) for attempt in begun.attempts] == [3, 2]
@@ -144,7 +144,7 @@ class TestInterrupted:
         line = line.replace("times: 1", "times: 2")
         ended = command(line)
         assert ended.code == 130
-        assert ended.err == "error: interrupted; the same command continues this search\n"
+        assert ended.err == "interrupted; the same command continues this search\n"
         (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
         assert [len(attempt.epochs) for attempt in read(journal.parent).attempts] == [3, 1]
         assert command(line).code == 0
@@ -373,4 +373,4 @@ def test_ctrl_c_before_and_between(tmp_path, store):
     os.kill(process.pid, signal.SIGTERM)
     ended = Ended(*process.wait())
     assert ended.code == 130
-    assert ended.err == "error: interrupted; the same command continues this search\n"
+    assert ended.err == "interrupted; the same command continues this search\n"

@@ -67,7 +67,7 @@ WINE = (
     "'+callbacks.stop={_target_: mine.Interrupt, seed: ${seed}}'"
 )
 LINE = f"-m seed=0,1,2 {WINE}"
-INTERRUPTED = "error: interrupted; the same command continues this sweep\n"
+INTERRUPTED = "interrupted; the same command continues this sweep\n"
 
 
 @pytest.fixture

@@ -132,5 +132,5 @@ def test_ctrl_c_in_a_search(tmp_path):
     check_whole(terminal)
     told = " ".join(terminal.lines())
     assert "search INTERRUPTED  0 trials completed" in told
-    assert told.endswith("error: interrupted; the same command continues this search")
+    assert told.endswith("interrupted; the same command continues this search")
     assert "once more" not in told

@@ -282,7 +282,7 @@ def test_nobody_waits_for_a_server_that_never_answers(server, store, begin):
     assert over.time - begun.time < 60
     # What ended otherwise says so as well, even if nothing but errors shall be said.
     assert interruption.code == 130
-    assert interruption.err == "error: interrupted; the same command continues this search\n"
+    assert interruption.err == "interrupted; the same command continues this search\n"
     assert failure.code == 1
     assert failure.out == ""
     for one, told in ((interrupted, interruption.out), (failed, failure.err)):
