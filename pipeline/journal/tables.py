@@ -23,33 +23,30 @@ def write_tables(directory: Path) -> None:
         directory: The search's folder, with its journal.
     """
     history = read(directory)
-    for name, text in (
-        (TRIALS_FILE, trials_csv(history)),
-        (EPOCHS_FILE, _csv(*epoch_rows(history))),
-    ):
+    for name, table in ((TRIALS_FILE, trial_rows(history)), (EPOCHS_FILE, epoch_rows(history))):
         with replacing(directory / name) as file:
-            file.write(text.encode())
+            file.write(_csv(*table).encode())
 
 
-def trials_csv(history: History) -> str:
-    """Return a search's attempts as a table, one a row, in the order they began.
+def trial_rows(history: History) -> tuple[list[str], list[list[Any]]]:
+    """Return a search's attempts, one a row, in the order they began.
 
     The columns are `trial`, `attempt` (from 0), `status` (`COMPLETED`, `FAILED` or `INTERRUPTED`),
     `score`, `best_epoch` (from 0), `epochs_trained` (executions included), `duration_seconds`, and
-    the hyperparameters by their names. What a trial does not have is empty.
+    the hyperparameters by their names.
 
     Args:
         history: The search.
 
     Returns:
-        The table, with a header.
+        The columns, and the rows; what a trial does not have is None.
     """
     names = list(dict.fromkeys(name for a in history.attempts for name in a.hyperparameters))
-    rows = (
+    rows = [
         [*_trial_row(attempt), *(attempt.hyperparameters.get(name) for name in names)]
         for attempt in history.attempts
-    )
-    return _csv([*_TRIALS, "duration_seconds", *names], rows)
+    ]
+    return [*_TRIALS, "duration_seconds", *names], rows
 
 
 def epoch_rows(history: History) -> tuple[list[str], list[list[Any]]]:
@@ -86,11 +83,11 @@ def _trial_row(attempt: Attempt) -> list[Any]:
     begin, end = attempt.begin, attempt.end
     if end is None:  # its process died
         known = len(attempt.epochs)
-        return [begin.trial, begin.attempt, Status.INTERRUPTED, None, None, known, None]
+        return [begin.trial, begin.attempt, Status.INTERRUPTED.value, None, None, known, None]
     return [
         begin.trial,
         begin.attempt,
-        end.status,
+        end.status.value,
         end.score,
         end.best_epoch,
         end.epochs_trained,

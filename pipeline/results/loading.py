@@ -1,6 +1,5 @@
 """A search as it stands, loaded from its folder, or from MLflow alone."""
 
-import io
 import pkgutil
 import re
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pipeline.configuration.config import ConfigError
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import History, read
 from pipeline.journal.runs import read_pages
-from pipeline.journal.tables import epoch_rows, trials_csv
+from pipeline.journal.tables import epoch_rows, trial_rows
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 if TYPE_CHECKING:  # a second or two each
@@ -46,7 +45,8 @@ class Search:
         """Every attempt at every trial, in the order they began: the columns of trials.csv."""
         import pandas as pd
 
-        return pd.read_csv(io.StringIO(trials_csv(self.history)), dtype={"trial": str})
+        columns, rows = trial_rows(self.history)
+        return pd.DataFrame(rows, columns=columns)
 
     @cached_property
     def epochs(self) -> "pd.DataFrame":

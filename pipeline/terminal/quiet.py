@@ -9,7 +9,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-_STARTUP_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} ")
+_STARTUP_NOISE = re.compile(
+    r"WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*Unable to register cu\w+ factory"
+)
+"""The last is no error: TensorFlow 2.18 says it whenever it is loaded."""
 
 
 def quieten() -> None:

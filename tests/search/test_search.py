@@ -15,6 +15,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from pipeline import load_search
 from pipeline.configuration.composition import compose_config
 from pipeline.search import SearchError, SearchResult, components, run_search
 from tests.processes import NO_REPORT
@@ -372,8 +373,9 @@ def check_parent(shown, shared, overrides) -> None:
     assert yaml.safe_load(shown.text("overrides.yaml")) == overrides
     config = yaml.safe_load(shown.text("config.yaml"))
     assert config["choices"] == {key: shared[key] for key in ("dataset", "model", "strategy")}
-    table = pd.read_csv(shown.client.download_artifacts(shown.id, "trials.csv"))
-    assert table["score"].tolist() == scores
+    table = pd.read_csv(shown.client.download_artifacts(shown.id, "trials.csv"), dtype=str)
+    assert table["score"].astype(float).tolist() == scores
+    assert load_search(shown.id, shown.uri).trials["score"].tolist() == scores
     table = pd.read_csv(shown.client.download_artifacts(shown.id, "epochs.csv"))
     assert len(table) == sum(len(shown.curves(run)["loss"]) for run in children)
 
