@@ -197,6 +197,8 @@ def _made(node: ast.AST) -> list[str]:
 def _reached(node: ast.AST) -> list[str]:
     """Return the private attributes that an expression takes, and what is imported from within."""
     match node:
+        case ast.Attribute(value=ast.Name(id="os"), attr="_exit"):  # Python documents it
+            return []
         case ast.Attribute(attr=name) if name.startswith("_") and not name.startswith("__"):
             return [name]
         case ast.ImportFrom(module=str(module)) if any(one in module for one in PRIVATE_MODULES):
