@@ -38,13 +38,13 @@ class Running:
         curve = self.curve[1 - _REMEMBERED :] if goes_on else ()
         if objective in record.logs:
             curve = (*curve, record.logs[objective])
-        step = record.time - self.latest.time if self.latest and goes_on else 0.0
+        step = _between(self.latest, record) if self.latest and goes_on else 0.0
         return replace(
             self,
             latest=record,
             epochs=self.epochs + 1,
             curve=curve,
-            before=self.before if self.latest else record.time - self.begin.time,
+            before=self.before if self.latest else _between(self.begin, record),
             between_epochs=self.between_epochs + step,
         )
 
@@ -251,7 +251,12 @@ def _pace(state: State, ended: Running, record: TrialEnd) -> Pace:
 
 
 def _seconds(running: Running) -> float:
-    return running.latest.time - running.begin.time if running.latest else 0.0
+    return _between(running.begin, running.latest) if running.latest else 0.0
+
+
+def _between(one: TrialBegin | EpochEnd, other: EpochEnd) -> float:
+    """Return the seconds between two records; none if the clock was put back meanwhile."""
+    return max(0.0, other.time - one.time)
 
 
 def _better(score: float, best: Best | None, direction: str) -> bool:

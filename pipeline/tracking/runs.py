@@ -55,8 +55,8 @@ class Run:
     changed: bool = True
 
     def finish(self, status: Status, time: float) -> None:
-        """Set how and when (seconds since the epoch) it ended."""
-        self.status, self.end = status, milliseconds(time)
+        """Set how and when (seconds since the epoch) it ended; never before it began."""
+        self.status, self.end = status, max(self.start, milliseconds(time))
         self.tags["pipeline.status"] = str(status)
         self.changed = True
 

@@ -1,5 +1,6 @@
 """What goes wrong in a training: whose fault it is, and how it is worded."""
 
+import itertools
 import re
 
 import keras_tuner
@@ -10,6 +11,8 @@ USERS_FAILURES = (Exception, SystemExit)
 """What a user's code raises when it fails: a `sys.exit()` there ends a trial, not the search."""
 
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
+_CALLED_WITH = re.compile("(Call a|A)rguments received by |• |Detected at node ")
+_LINES = 3  # of a message, at most
 _IN_GRAPH = "Graph execution error:"
 _NODE = "[[{{node "
 
@@ -32,7 +35,11 @@ def can_be_continued(failure: BaseException) -> bool:
 
 
 def sentence(error: BaseException) -> str:
-    """Return an exception as one line: its type, unless it is ours, and its first line."""
+    """Return an exception as one line: its type, unless it is ours, and what its first lines say.
+
+    Keras says on further lines what it expected and what it received, and then what the layer or
+    model was called with, which is left out.
+    """
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, SystemExit):
@@ -43,5 +50,7 @@ def sentence(error: BaseException) -> str:
     told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
     if lines[0] == _IN_GRAPH:
         told = [line for line in lines if not line.startswith(_NODE)][-1:]
+    matters = list(itertools.takewhile(lambda line: not _CALLED_WITH.match(line), told))
+    text = " ".join((matters or told)[:_LINES])
     ours = isinstance(error, SentenceError | StorageError | DamagedFileError)
-    return told[0] if ours else f"{type(error).__name__}: {told[0]}"
+    return text if ours else f"{type(error).__name__}: {text}"

@@ -93,3 +93,14 @@ def test_failed_and_repeated_attempts_teach_no_pace():
     end = failed("0002", final=False, duration_seconds=0.5)
     more = [trial_begin("0002"), end, trial_begin("0002", attempt=1), failed("0002", attempt=1)]
     assert fold([*told, *more]).seconds_left(0.0) == pytest.approx(seconds(plan[3:]))
+
+
+def test_a_clock_that_is_put_back_makes_no_time_negative():
+    told = [
+        replace(one, time=-1000.0 * n) for n, one in enumerate(records([(0, 10)] * 3, trials=2))
+    ]
+    for count in range(2, len(told) + 1):
+        state = fold(told[:count])
+        left = state.seconds_left(0.0)
+        assert left is None or left >= 0
+        assert all(one.before >= 0 and one.between_epochs >= 0 for one in state.running.values())

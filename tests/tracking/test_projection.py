@@ -123,7 +123,7 @@ def test_a_store_that_was_emptied_gets_everything_again(store, folder, tmp_path)
     assert set(runs(store)) == {"digits-mlp-random", "trial 0000", "trial 0001"}
 
 
-@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("done", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_a_delivery_that_breaks_off_anywhere_is_completed(store, folder, monkeypatch, done):
     story = Story().begin().trial("0000").start("0001").epoch(0, "0001", loss=1.0)
     story.fail("0001").end().write(folder)
@@ -267,6 +267,15 @@ def test_means_after_a_continuation_use_what_was_trained_last(store, folder):
     deliver(story.write(folder), store)
     curve = points(store, runs(store)["trial 0000"])["loss"]
     assert [(s, v) for s, _, v in curve] == [(0, 5.0), (0, 2.0), (1, 3.0)]
+
+
+def test_a_clock_that_is_put_back_ends_no_run_before_it_began(store, folder):
+    story = Story()
+    story._times = (1_700_000_000 - 3600.0 * n for n in range(100))
+    story.begin().trial().end().write(folder)
+    deliver(folder, store)
+    assert len(runs(store)) == 2
+    assert all(run.info.end_time == run.info.start_time for run in runs(store).values())
 
 
 def test_lineage(store, folder):
