@@ -432,12 +432,17 @@ REUSED = (
 )
 
 
-def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
-    (tmp_path / "conf/dataset").mkdir(parents=True)
-    (tmp_path / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")
+def write_images_and_backbone(folder):
+    """Write the dataset and the network that `REUSED` names."""
+    (folder / "conf/dataset").mkdir(parents=True)
+    (folder / "conf/dataset/mine.yaml").write_text("_target_: tests.frozen_models.images\n")
     inputs = keras.Input((75, 75, 3))
     outputs = keras.layers.Conv2D(4, 3, strides=2, name="features")(inputs)
-    keras.Model(inputs, outputs).save(tmp_path / "small.keras")
+    keras.Model(inputs, outputs).save(folder / "small.keras")
+
+
+def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, store):
+    write_images_and_backbone(tmp_path)
     ended = command(REUSED)
     assert (ended.code, ended.err) == (0, "")
     lines = [line for line in ended.out.splitlines() if line.startswith("features of")]
@@ -445,6 +450,11 @@ def test_the_strategies_of_a_sweep_and_later_ones_share_them(command, tmp_path, 
     again = command(f"{REUSED} seed=1 model.seed=0 strategy=random")
     assert (again.code, again.err) == (0, "")
     assert "features of" not in again.out
+
+
+@pytest.mark.thorough
+def test_whoever_wants_none_gets_none(command, tmp_path, store):
+    write_images_and_backbone(tmp_path)
     without = command(f"{REUSED} strategy=random features.reuse=false storage=elsewhere")
     assert (without.code, without.err) == (0, "")
     assert "features of" not in without.out

@@ -178,7 +178,7 @@ def test_no_completed_trial_is_an_error(tmp_path):
     assert recorder.of(SearchEnd)[0].best_trial is None
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, GeneratorExit])
 def test_an_interruption_closes_the_trial_and_the_search(tmp_path, stop):
     def score(hp, call):
         if call == 2:
