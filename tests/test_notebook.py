@@ -26,7 +26,6 @@ from tests.stories import runs
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "first_search.ipynb"
-pytestmark = pytest.mark.xdist_group("notebook")  # they share what it left
 
 
 @pytest.fixture(scope="module")

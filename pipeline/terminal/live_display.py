@@ -45,7 +45,7 @@ class LiveDisplay:
         yield from self._header(width)
         for label, text in self._rows(width - _LABEL, options.ascii_only):
             line = Text.assemble((f"{label:{_LABEL}}", "dim"), text)
-            yield cut(line, width, options.ascii_only)
+            yield _cut(line, width, options.ascii_only)
 
     def _header(self, width: int) -> Iterator[Table | Text]:
         """Yield the bar beside the facts, or the facts in as many lines as they need."""
@@ -99,16 +99,6 @@ class LiveDisplay:
             yield "curve", _curve(running.curve, width, ascii_only)
 
 
-def cut(line: Text, width: int, ascii_only: bool) -> Text:
-    """Return a line without line breaks that is at most so wide, in cells of the terminal."""
-    line.plain = "".join(c if c.isprintable() else " " for c in line.plain)
-    if line.cell_len > width:
-        mark = "..." if ascii_only else "…"
-        line.truncate(max(0, width - len(mark)))
-        line.append(mark)
-    return line
-
-
 def _curve(values: Sequence[float], width: int, ascii_only: bool) -> Text:
     """Return the newest values as a curve that fits the width, and where it began and is now."""
     if len(values) < 2:
@@ -124,10 +114,20 @@ def _filled(parts: Sequence[str], width: int) -> Iterator[Text]:
     for part in parts:
         longer = f"{line}  {part}" if line else part
         if line and len(longer) > width:
-            yield cut(Text(line), width, ascii_only=True)
+            yield _cut(Text(line), width, ascii_only=True)
             longer = part
         line = longer
-    yield cut(Text(line), width, ascii_only=True)
+    yield _cut(Text(line), width, ascii_only=True)
+
+
+def _cut(line: Text, width: int, ascii_only: bool) -> Text:
+    """Return a line without line breaks that is at most so wide."""
+    line.plain = "".join(c if c.isprintable() else " " for c in line.plain)
+    if line.cell_len > width:
+        mark = "..." if ascii_only else "…"
+        line.truncate(max(0, width - len(mark)))
+        line.append(mark)
+    return line
 
 
 def _of(number: int, total: int | None, noun: str) -> str:

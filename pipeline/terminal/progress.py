@@ -13,12 +13,11 @@ from pipeline.journal.callbacks import (
     SearchBegin,
     SearchCallback,
     SearchEnd,
-    Status,
     TrialBegin,
     TrialEnd,
 )
 from pipeline.terminal.lines import closing, epoch_line, opening, trial_line
-from pipeline.terminal.live_display import LiveDisplay, cut
+from pipeline.terminal.live_display import LiveDisplay
 from pipeline.terminal.state import State, advance
 from pipeline.terminal.wording import count
 
@@ -105,15 +104,13 @@ class Progress(SearchCallback):
             self._print(epoch_line(state, record))
 
     def on_trial_end(self, record: TrialEnd) -> None:
-        """Tell how the trial ended; above the live display in one line, but for what failed."""
+        """Tell how the trial ended; the live display shows it if it failed."""
         begin = self._current_state().running[record.trial].begin
         state = self._follow(record)
         if self._verbose == 0:
             return
-        line = trial_line(state, begin, record)
-        if self._live is not None and record.status is Status.COMPLETED:
-            line = cut(line, self._console.width, self._console.options.ascii_only)
-        self._print(line)
+        if self._live is None or self._verbose == 2:
+            self._print(trial_line(state, begin, record))
         if self._verbose == 2 and record.traceback is not None:
             self._print(Text(record.traceback.rstrip()))
 
@@ -135,10 +132,14 @@ class Progress(SearchCallback):
 
     def on_search_end(self, record: SearchEnd) -> None:
         """Take the live display away, and sum the search up."""
+        was_live = self._live is not None
         self.close()
         if self._verbose == 0:
             return
         state = self._current_state()
+        if was_live and self._verbose == 1:  # they were seen in the display only
+            for failure in state.failures:
+                self._print(trial_line(state, failure.begin, failure.end))
         elapsed = self._console.get_time() - self._started
         self._print(closing(state, record, elapsed, before=self._before))
 

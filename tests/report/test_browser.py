@@ -23,7 +23,6 @@ DRAWN = {  # what of each picture must be on the screen
 }
 EVIL = "<img src=x onerror=alert(1)>"
 LINK = "http://127.0.0.1:5000/#/experiments/1/runs/abc"
-pytestmark = pytest.mark.xdist_group("browser")  # they share it
 
 
 @pytest.fixture(scope="module")

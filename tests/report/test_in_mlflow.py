@@ -13,7 +13,6 @@ from tests.report.made import plain
 # MLflow's page asks for a user whether or not there are users, and Chromium complains of layouts.
 HARMLESS = re.compile(r"users/current|ResizeObserver|status of 404")
 LINK = "http://127.0.0.1:5000/#/experiments/1/runs/abc"
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture

@@ -309,7 +309,6 @@ def mended(empty_store, tmp_path_factory):
         return raised.value, failed, run_search(config)
 
 
-@pytest.mark.xdist_group("a final training that fails")
 def test_a_final_training_that_fails_loses_no_trial(mended):
     error, failed, result = mended
     assert str(error) == (
@@ -323,7 +322,6 @@ def test_a_final_training_that_fails_loses_no_trial(mended):
     assert result.history.evaluation.retrained
 
 
-@pytest.mark.xdist_group("a final training that fails")
 def test_the_test_has_the_batches_of_the_trial(mended):
     _, _, result = mended
     test = components.make_dataset(compose_config(SMALL).dataset).test

@@ -97,7 +97,6 @@ def signals(number: int, call: int, times: int = 1) -> str:
     return f"'+callbacks.once={once}'"
 
 
-@pytest.mark.xdist_group("resume")  # they share a search
 class TestInterrupted:
     LINE = f"{WINE} strategy.max_trials=3 seed=3 {REPORT}"
 
@@ -267,7 +266,6 @@ DAMAGED = {
 }
 
 
-@pytest.mark.xdist_group("resume")
 class TestDamaged:
     LINE = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
 

@@ -140,7 +140,7 @@ def test_a_failed_trial_is_told_with_its_traceback_and_the_search_goes_on(tmp_pa
     assert tuner.search().trial_id == recorder.of(TrialBegin)[0].trial
     failed = recorder.of(TrialEnd)[1]
     assert (failed.status, failed.score, failed.final) == (Status.FAILED, None, True)
-    assert failed.message == "ValueError: no such activation"
+    assert failed.message == "ValueError: no such activation second line"
     assert "in score" in failed.traceback
     assert len(recorder.of(TrialEnd)) == 4
 

@@ -11,7 +11,6 @@ from tests.report.made import completed
 from tests.report.test_browser import look_at_the_width, opened
 from tests.sweep.made_sweep import SWEEP, job, trials, write_search
 
-pytestmark = pytest.mark.xdist_group("browser")
 NOT_BEGUN = "strategy.max_trials must be an integer >= 1; received 0"
 
 

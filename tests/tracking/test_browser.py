@@ -14,7 +14,6 @@ from tests.commands import alone
 from tests.processes import free_port, running
 
 TRIALS = 10
-pytestmark = pytest.mark.xdist_group("browser")
 expect.set_options(timeout=30_000)
 # MLflow's pages ask for a user whether or not there are users, and Chromium complains of layouts.
 HARMLESS = re.compile(r"users/current|ResizeObserver|status of 404|ERR_FAILED")

@@ -21,8 +21,6 @@ from tests.faulty_proxy import FAULTS, faulty_proxy
 from tests.processes import ENVIRONMENT, free_port, running
 from tests.stories import picture, runs
 
-pytestmark = pytest.mark.xdist_group("a server that fails")
-
 MINE = '''
 import itertools
 import os
