@@ -25,6 +25,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _TESTS_A_COLLECTION = 50  # of everything, which takes half a second
 _NUMBERS = itertools.count()  # of this process's tests
 
+# Files that wait for servers, browsers and processes.
+WAITING = (
+    "tests/tracking/test_faults.py",
+    "tests/tracking/test_server.py",
+    "tests/tracking/test_browser.py",
+    "tests/test_docs.py",
+    "tests/test_main.py",
+    "tests/search/test_faults.py",
+    "tests/test_notebook.py",
+    "tests/report/test_in_mlflow.py",
+    "tests/tracking/test_serving.py",
+)
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,6 +57,11 @@ def pytest_addoption(parser):
 def pytest_xdist_auto_num_workers():
     """One more than there are cores: some tests wait for a server, a browser or a process."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files whose tests wait for something: the others fill the time."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 
 def pytest_terminal_summary(terminalreporter):
