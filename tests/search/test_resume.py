@@ -97,12 +97,16 @@ def signals(number: int, call: int, times: int = 1) -> str:
     return f"'+callbacks.once={once}'"
 
 
-class TestInterrupted:
-    LINE = f"{WINE} strategy.max_trials=3 seed=3 {REPORT}"
+class InAKeptFolder:
+    """Tests in a folder in which can be restored what a search of another test has left."""
 
     @pytest.fixture
     def tmp_path(self, kept):
         return kept.new_folder()
+
+
+class TestInterrupted(InAKeptFolder):
+    LINE = f"{WINE} strategy.max_trials=3 seed=3 {REPORT}"
 
     @pytest.fixture
     def whole(self, command, tmp_path, store, kept):
@@ -266,12 +270,8 @@ DAMAGED = {
 }
 
 
-class TestDamaged:
+class TestDamaged(InAKeptFolder):
     LINE = f"{WINE} strategy.max_trials=2 {signals(signal.SIGINT, 5)}"
-
-    @pytest.fixture
-    def tmp_path(self, kept):
-        return kept.new_folder()
 
     @pytest.fixture
     def folder(self, command, tmp_path, store, kept):
