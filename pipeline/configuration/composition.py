@@ -20,12 +20,12 @@ from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
     InterpolationResolutionError,
-    InterpolationValidationError,
     MissingMandatoryValue,
     OmegaConfBaseException,
 )
 
 from pipeline.configuration.config import Config, ConfigError, check, unknown
+from pipeline.configuration.names import name_of
 from pipeline.configuration.objectives import check_direction, direction_of
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError)
@@ -62,12 +62,13 @@ _OMEGACONF_SENTENCES = {
 
 
 def register_schema() -> None:
-    """Make known to Hydra what `conf/config.yaml` names: the schema and a resolver."""
+    """Make known to Hydra what `conf/config.yaml` names: the schema and two resolvers."""
     node = OmegaConf.structured(Config)
     # Any hyperparameter may be named on the command line without Hydra's `+`.
     OmegaConf.set_struct(node.hyperparameters, False)
     ConfigStore.instance().store(name="schema", node=node)
     OmegaConf.register_new_resolver("direction_of", direction_of, replace=True)
+    OmegaConf.register_new_resolver("name_of", name_of, replace=True)
 
 
 def conf_dir() -> Path:
@@ -203,9 +204,6 @@ def _omegaconf_sentence(error: OmegaConfBaseException) -> str:
         return str(ours)
     first = str(error).splitlines()[0].strip()
     key = str(getattr(error, "full_key", None) or "")
-    if isinstance(error, InterpolationValidationError) and key.startswith("choices."):
-        group = key.partition(".")[2]
-        return f"{group} must be one choice, {group}=NAME; to search several: -m {group}=A,B"
     if isinstance(error, MissingMandatoryValue):
         return f"{key} has no value; give one with {key}=VALUE"
     for pattern, sentence in _OMEGACONF_SENTENCES.items():

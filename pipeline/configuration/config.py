@@ -182,6 +182,18 @@ def check(config: Config) -> None:
             )
     for name, node in config.callbacks.items():
         _check_callback(name, node)
+    check_names(config)
+
+
+def check_names(config: Config) -> None:
+    """Check what a search, its experiment and its model are called.
+
+    Args:
+        config: A typed configuration.
+
+    Raises:
+        ConfigError: A name is empty, or has a character that stands for something else.
+    """
     for key in ("objective.name", "storage", "tracking.uri", "tracking.experiment"):
         section, _, name = key.rpartition(".")
         if not getattr(getattr(config, section) if section else config, name).strip():

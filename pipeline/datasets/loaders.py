@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.configuration.names import stem
 from pipeline.datasets.dataset import Dataset, Task
 from pipeline.datasets.downloads import CLASSES, download
 from pipeline.datasets.image_folder import read_images
@@ -108,7 +109,7 @@ def images(
     folder = Path(str(path)).expanduser().resolve()
     x, y, classes = read_images(folder, image_size=image_size, color_mode=color_mode)
     return _dataset(
-        folder.name,
+        stem(folder),
         x,
         y,
         classes=classes,
@@ -155,7 +156,7 @@ def csv(
     table, column = read_table(file, target=target, drop=drop, separator=separator)
     y, classes = targets(column, task)
     return _dataset(
-        file.stem,
+        stem(file),
         features(table, categorical),
         y,
         classes=classes,

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipeline.configuration.backend import check_backend
 from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
+from pipeline.configuration.names import named
 from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.files import DamagedFileError, is_storage_failure
@@ -83,7 +84,9 @@ def run_search(
         >>> result.history.ranked()[0].hyperparameters
     """
     check_backend()
-    parts = _Parts.of(config)
+    dataset = components.make_dataset(config.dataset)
+    config = named(config, dataset.name)
+    parts = _Parts.of(config, dataset)
     begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep)
     console = Console(quiet=config.verbose == 0, highlight=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
@@ -203,9 +206,8 @@ class _Parts:
     trainer: Trainer
 
     @classmethod
-    def of(cls, config: Config) -> "_Parts":
+    def of(cls, config: Config, dataset: Dataset) -> "_Parts":
         """Build everything, the cheap first, so that a mistake is answered early."""
-        dataset = components.make_dataset(config.dataset)
         explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
         space = components.make_space(hypermodel, config.hyperparameters)

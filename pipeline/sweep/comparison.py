@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.configuration.names import UNTIL_IT_IS_LOADED
+from pipeline.journal.history import read
 from pipeline.sweep.files import write_files
 from pipeline.sweep.jobs import Job, forget_jobs, note_job, read_jobs, withdraw
 from pipeline.sweep.loading import of_jobs
@@ -128,21 +130,33 @@ def _telling(uri: str) -> Iterator[None]:
 def _job(config: DictConfig, job_return: JobReturn) -> Job:
     outcome = job_return.return_value
     direction = _value(config, "objective.direction")
+    dataset, experiment = _names(config, outcome.directory)
     return Job(
         number=config.hydra.job.num,
         # Where it is tracked decides no result, and a tracking URI may hold a password.
         overrides=[o for o in job_return.overrides or () if not o.startswith("tracking.")],
         strategy=_value(config, "choices.strategy"),
-        dataset=_value(config, "choices.dataset"),
+        dataset=dataset,
         model=_value(config, "choices.model"),
         seed=_value(config, "seed"),
         objective=_value(config, "objective.name"),
         direction=getattr(direction, "value", direction),
-        experiment=_value(config, "tracking.experiment"),
+        experiment=experiment,
         exit_code=outcome.exit_code,
         message=outcome.message,
         directory=None if outcome.directory is None else str(Path(outcome.directory).resolve()),
     )
+
+
+def _names(config: DictConfig, directory: Path | None) -> tuple[str | None, str | None]:
+    """Return what a job's dataset and experiment are called, which its search may have learnt."""
+    dataset, experiment = (_value(config, k) for k in ("choices.dataset", "tracking.experiment"))
+    if dataset != UNTIL_IT_IS_LOADED:
+        return dataset, experiment
+    if directory is None:
+        return _value(config, "dataset._target_"), experiment
+    begin = read(directory).begin
+    return begin.dataset, begin.config["tracking"]["experiment"]
 
 
 def _value(config: DictConfig, key: str) -> Any:

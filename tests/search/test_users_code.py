@@ -371,7 +371,8 @@ def points(count):
     check_layout(store, trials=2)
     (search,) = runs(store, "search")
     (used,) = search.inputs.dataset_inputs
-    assert used.dataset.name == "mine"
+    assert used.dataset.name == search.data.tags["pipeline.dataset"] == "points"
+    assert MlflowClient(store).get_experiment(search.info.experiment_id).name == "points"
     assert json.loads(used.dataset.profile)["classes"] == ["below", "above"]
 
 

@@ -1,0 +1,108 @@
+"""What a search calls its dataset, model and strategy; experiment and model are named by them."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.configuration.config import Config, ConfigError, check_names
+
+UNTIL_IT_IS_LOADED = "{dataset}"
+"""Stands in names for that of a dataset which a function of the user's gives it."""
+
+_OURS = "pipeline.datasets."
+_COMPRESSED = {".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"}
+
+
+def name_of(group: str, *, _root_: DictConfig) -> str:
+    """Return what a group's choice is called; OmegaConf's resolver `name_of`.
+
+    Args:
+        group: `dataset`, `model` or `strategy`.
+        _root_: The composed configuration.
+
+    Returns:
+        Of a dataset its own name: that of the loader, of the file or folder, or, where a function
+        of the user's gives it, `UNTIL_IT_IS_LOADED`. Of the others the choice, or the `_target_`
+        where another one was given than the choice has.
+
+    Raises:
+        ConfigError: Several choices are given at once.
+    """
+    choice = HydraConfig.get().runtime.choices.get(group)
+    if not isinstance(choice, str):
+        raise ConfigError(
+            f"{group} must be one choice, {group}=NAME; to search several: -m {group}=A,B"
+        )
+    node = _root_[group]
+    if not isinstance(node, DictConfig):
+        return choice
+    target = None if OmegaConf.is_missing(node, "_target_") else node.get("_target_")
+    if group == "dataset" and target is not None:
+        return _dataset_name(node, str(target))
+    return choice.replace("/", "-") if target in (None, _target_of(group, choice)) else str(target)
+
+
+def _dataset_name(node: DictConfig, target: str) -> str:
+    if not target.startswith(_OURS):
+        return UNTIL_IT_IS_LOADED
+    loader = target.removeprefix(_OURS)
+    path = None if OmegaConf.is_missing(node, "path") else node.get("path")
+    return loader if path is None else stem(Path(str(path)))
+
+
+def stem(path: Path) -> str:
+    """Return a file's or folder's name without what tells its format and compression.
+
+    Args:
+        path: It need not exist.
+
+    Returns:
+        For example `houses` of `data/houses.csv.gz`; of a folder the whole name.
+    """
+    path = path.expanduser().resolve()
+    if path.is_dir():
+        return path.name
+    return Path(path.stem).stem if path.suffix in _COMPRESSED else path.stem
+
+
+def named(config: Config, dataset: str) -> Config:
+    """Return the configuration with the dataset's own name where it was not known before.
+
+    Args:
+        config: The typed configuration.
+        dataset: What the loaded dataset is called.
+
+    Raises:
+        ConfigError: Nothing can be called so.
+    """
+
+    def complete(value: str) -> str:
+        return value.replace(UNTIL_IT_IS_LOADED, dataset)
+
+    experiment, registered = config.tracking.experiment, config.tracking.registered_model
+    tracking = dataclasses.replace(
+        config.tracking,
+        experiment=complete(experiment),
+        registered_model=None if registered is None else complete(registered),
+    )
+    choices = dataclasses.replace(config.choices, dataset=complete(config.choices.dataset))
+    named = dataclasses.replace(
+        config, name=complete(config.name), tracking=tracking, choices=choices
+    )
+    check_names(named)
+    return named
+
+
+def _target_of(group: str, choice: str) -> Any:
+    """Return the `_target_` in a choice's own file, the first that Hydra finds; None without."""
+    for source in HydraConfig.get().runtime.config_sources:
+        file = Path(source.path, group, f"{choice}.yaml")
+        if source.schema == "file" and file.is_file():
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return content.get("_target_") if isinstance(content, Mapping) else None
+    return None
