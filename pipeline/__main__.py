@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 import signal
 import sys
 import traceback
@@ -27,6 +26,7 @@ from pipeline.configuration.composition import (
     typed,
 )
 from pipeline.configuration.config import Config, ConfigError, Resume
+from pipeline.configuration.secrets import handed_over
 from pipeline.sweep.continuation import Continuation, identifier
 from pipeline.sweep.json_summary import reserved_stdout, summarise
 from pipeline.terminal.quiet import quieten, without_startup_noise
@@ -73,15 +73,16 @@ def _run(tell: Callable[[Outcome], None]) -> int:
         tell: Told how each search ended, or why there was none.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    if (wrong := _sort_arguments()) is not None:
-        sentence = f"{wrong}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists"
-        _complain(sentence)
-        tell(Outcome(WRONG_CONFIGURATION, sentence))
+    try:
+        _sort_arguments()
+        sys.argv[1:] = handed_over(sys.argv[1:])
+    except ConfigError as error:
+        _complain(str(error))
+        tell(Outcome(WRONG_CONFIGURATION, str(error)))
         return WRONG_CONFIGURATION
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     quieten()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands us its errors instead of exiting
-    _keep_secrets_from_hydra()
     register_schema()
     outcomes: list[Outcome] = []
     composing = True
@@ -189,46 +190,29 @@ def _complain(sentence: str, error: BaseException | None = None) -> None:
     sys.stderr.write(f"error: {sentence}\n")
 
 
-def _keep_secrets_from_hydra() -> None:
-    """Hand on a `tracking.uri` with a password in the environment: Hydra writes its arguments."""
-    kept = []
-    for item in sys.argv[1:]:
-        key, _, value = item.partition("=")
-        if key == "tracking.uri" and re.search("[@?]", value):
-            os.environ["MLFLOW_TRACKING_URI"] = value.strip("'\"")
-        else:
-            kept.append(item)
-    sys.argv[1:] = kept
-
-
-class _WrongOptionError(Exception):
-    """An option that is none; the message is argparse's."""
-
-
 def _refuse(message: str) -> NoReturn:
-    raise _WrongOptionError(message)
+    raise ConfigError(
+        f"{message}; allowed: KEY=VALUE, and what python -m pipeline --hydra-help lists"
+    )
 
 
-def _sort_arguments() -> str | None:
+def _sort_arguments() -> None:
     """Put the overrides before the options, between which Hydra does not find them.
 
-    Returns:
-        What is wrong with the options; Hydra would print the usage of its parser as well.
+    Raises:
+        ConfigError: An option is none; Hydra would print the usage of its parser as well.
     """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             overrides = parser.parse_intermixed_args().overrides
-        except _WrongOptionError as error:
-            return str(error)
         except SystemExit:  # of --version
-            return None
+            return
     options = sys.argv[1:]
     for item in overrides:
         options.remove(item)
     sys.argv[1:] = [*overrides, *options]
-    return None
 
 
 def _overrides() -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from mlflow import MlflowClient
 
+from pipeline.configuration.secrets import redact
 from pipeline.journal.callbacks import (
     EpochEnd,
     EvaluationEnd,
@@ -17,7 +18,6 @@ from pipeline.journal.callbacks import (
     Status,
     TrialBegin,
 )
-from pipeline.tracking import redact
 from pipeline.tracking.delivery import Courier
 from pipeline.tracking.position import Position
 from tests import records

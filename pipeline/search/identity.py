@@ -15,9 +15,9 @@ import keras_tuner
 from omegaconf import OmegaConf
 
 from pipeline.configuration.config import Config
+from pipeline.configuration.secrets import hidden
 from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin
-from pipeline.tracking import redact
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
 # More trials or iterations extend the same search.
@@ -48,7 +48,6 @@ def describe(
     space = oracle.hyperparameters.get_config()["space"]
     executions = config.training.executions_per_trial
     epochs = _total_epochs(oracle, config.training.epochs)
-    uri, shown = config.tracking.uri, redact(config.tracking.uri)
     return SearchBegin(
         search="",
         name=config.name,
@@ -66,8 +65,8 @@ def describe(
         total_epochs=None if epochs is None else epochs * executions,
         dataset_info=dataset.info(),
         space=space,
-        config=_shown(config, shown),
-        overrides=[item.replace(uri, shown) for item in overrides],
+        config=_shown(config),
+        overrides=hidden(config.tracking.uri, list(overrides)),
         versions={name: version(name) for name in _PACKAGES},
         time=time.time(),
     )
@@ -105,11 +104,10 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _shown(config: Config, uri: str) -> dict[str, Any]:
-    """Return the configuration as plain data, with the tracking store's address as it is shown."""
+def _shown(config: Config) -> dict[str, Any]:
+    """Return the configuration as plain data without the secrets of its `tracking.uri`."""
     plain: Any = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    plain["tracking"]["uri"] = uri
-    return dict(plain)
+    return dict(hidden(config.tracking.uri, plain))
 
 
 def _total_epochs(oracle: keras_tuner.Oracle, epochs: int) -> int | None:

@@ -118,7 +118,7 @@ def _write_report(sweep: Standings, pages: Mapping[str, str], directory: Path) -
 @contextmanager
 def _telling(uri: str) -> Iterator[None]:
     """Say so if MLflow is away, as the table and the files are there."""
-    from pipeline.tracking.addresses import hide
+    from pipeline.configuration.secrets import hide
 
     try:
         yield

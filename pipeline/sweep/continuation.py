@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from pipeline.configuration.config import ConfigError, Resume
 from pipeline.configuration.overrides import decisive
+from pipeline.configuration.secrets import kept_from_files
 from pipeline.journal.files import replacing
 from pipeline.sweep.jobs import read_jobs, withdraw
 
@@ -102,6 +103,7 @@ class Continuation(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Find the sweep or start one; what is wrong ends the command, which Hydra would go on."""
+        kept_from_files(config)
         overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
         new = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
         try:

@@ -21,8 +21,8 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from pipeline.tracking.addresses import redact, viewing  # noqa: E402
+from pipeline.tracking.addresses import viewing  # noqa: E402
 from pipeline.tracking.checks import check_uri  # noqa: E402
 from pipeline.tracking.follower import Delivery, Tracking  # noqa: E402
 
-__all__ = ["Delivery", "Tracking", "check_uri", "redact", "viewing"]
+__all__ = ["Delivery", "Tracking", "check_uri", "viewing"]

@@ -11,8 +11,9 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
+from pipeline.configuration.secrets import redact
 from pipeline.journal.history import FILE_NAME as JOURNAL
-from pipeline.tracking.addresses import describe_error, redact, resolve
+from pipeline.tracking.addresses import describe_error, resolve
 from pipeline.tracking.checks import check_uri
 from pipeline.tracking.delivery import Courier
 from pipeline.tracking.position import FILE_NAME, Position

@@ -1,54 +1,14 @@
 """A tracking store's address: what it means, how it may be shown, and the pages behind it."""
 
-import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 from mlflow.exceptions import MlflowException
 
+from pipeline.configuration.secrets import hide, redact
+
 _LOCAL_SERVER = "http://127.0.0.1:5000"  # of plain `mlflow ui`
 _ERROR_LENGTH = 300
-
-
-def redact(uri: str) -> str:
-    """Return an address without its secrets: user, password and query.
-
-    Args:
-        uri: A tracking store's address, valid or not.
-
-    Returns:
-        The address as it may be shown and stored; the same as `uri` if it holds no secret.
-
-    Example:
-        >>> redact("https://me:secret@example.org?token=1")
-        'https://***@example.org?***'
-    """
-    if uri.startswith(("sqlite:", "sqlite+")):
-        return uri
-    hidden = re.sub(r"^([A-Za-z][\w+.-]*:/*)?.*@", r"\1***@", uri, flags=re.DOTALL)
-    return re.sub(r"\?.*", "?***", hidden, flags=re.DOTALL)
-
-
-def hide(uri: str, text: str) -> str:
-    """Return a text, such as an error's, without the secrets of an address.
-
-    Args:
-        uri: The address.
-        text: What may quote it, whole or in part.
-
-    Returns:
-        The text as it may be shown.
-    """
-    shown = redact(uri)
-    if shown == uri:
-        return text
-    parts = urlsplit(uri)
-    user = parts.netloc.rpartition("@")[0]
-    text = text.replace(uri, shown)
-    for secret in filter(None, (user, parts.query, *user.split(":", 1))):
-        text = text.replace(secret, "***").replace(unquote(secret), "***")
-    return text
 
 
 def describe_error(uri: str, error: Exception) -> str:

@@ -12,7 +12,8 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking.addresses import is_http, redact, resolve, sqlite_path
+from pipeline.configuration.secrets import redact
+from pipeline.tracking.addresses import is_http, resolve, sqlite_path
 from pipeline.tracking.store import connect
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -5,9 +5,10 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.configuration.secrets import redact
 from pipeline.journal.callbacks import Record, SearchBegin, SearchCallback, SearchEnd
 from pipeline.journal.tables import write_tables
-from pipeline.tracking.addresses import describe_error, redact, resolve
+from pipeline.tracking.addresses import describe_error, resolve
 from pipeline.tracking.delivery import Courier
 from pipeline.tracking.position import Position
 

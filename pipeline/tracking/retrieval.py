@@ -12,10 +12,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from pipeline.configuration.secrets import redact
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import History, read
 from pipeline.tracking import registry
-from pipeline.tracking.addresses import describe_error, redact, resolve, run_page, sqlite_path
+from pipeline.tracking.addresses import describe_error, resolve, run_page, sqlite_path
 from pipeline.tracking.checks import check_uri
 from pipeline.tracking.store import Store, TrackingError
 

@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from pipeline.tracking.addresses import is_http, redact, resolve, sqlite_path
+from pipeline.configuration.secrets import redact
+from pipeline.tracking.addresses import is_http, resolve, sqlite_path
 from pipeline.tracking.runs import Key
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs

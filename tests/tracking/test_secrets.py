@@ -2,21 +2,44 @@
 
 import pytest
 
-SECRET = "s3cr3t"
-LINE = (
-    "dataset=wine strategy.max_trials=1 training.epochs=1 report.every_seconds=30 "
-    f"tracking.uri=http://ada:{SECRET}@127.0.0.1:9"
-)
+SECRET, ENCODED = "s3cr#t", "s3cr%23t"
+ADDRESS = f"http://ada:{ENCODED}@127.0.0.1:9"
+LINE = "dataset=wine strategy.max_trials=1 training.epochs=1 report.every_seconds=30"
+FILES = {"journal.jsonl", "config.yaml", "overrides.yaml", "tracking.json", "report.html"}
+WAYS = {
+    "prefix": f"++tracking.uri={ADDRESS}",
+    "quoted": f"""'tracking.uri="{ADDRESS}"'""",
+    "yaml": "--config-dir conf experiment=server",
+    "sweep": f"-m seed=0 tracking.uri={ADDRESS}",
+    "sweep of yaml": "-m seed=0 --config-dir conf experiment=server",
+}
 
 
-@pytest.mark.parametrize("sweep", [False, pytest.param(True, marks=pytest.mark.thorough)])
-def test_a_password_is_in_no_file_and_no_line_of_a_whole_run(sweep, command, tmp_path):
-    ended = command(f"-m seed=0,1 {LINE}" if sweep else LINE)
+def check_hidden(ended, folder):
+    """Check all that a command has printed and written below a folder."""
     assert ended.code == 0
     assert "127.0.0.1:9" in ended.err + ended.out  # the server that is away is named
-    assert SECRET not in ended.out + ended.err
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"journal.jsonl", "config.yaml", "tracking.json", "report.html"} <= {
-        path.name for path in files
-    }
-    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "server.yaml"]
+    assert {path.name for path in files} >= FILES
+    for spelling in (SECRET, ENCODED, ENCODED.lower()):
+        assert spelling not in ended.out + ended.err
+        assert [path for path in files if spelling.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["prefix", "sweep of yaml"]
+    + [pytest.param(way, marks=pytest.mark.thorough) for way in ("quoted", "yaml", "sweep")],
+)
+def test_a_password_is_in_no_file_and_no_line_of_a_whole_run(way, command, tmp_path):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    server = f"# @package _global_\ntracking:\n  uri: {ADDRESS}\n"
+    (tmp_path / "conf" / "experiment" / "server.yaml").write_text(server)
+    check_hidden(command(f"{LINE} {WAYS[way]}"), tmp_path)
+
+
+def test_it_is_in_none_of_a_search_that_goes_on_by_the_environment(command, tmp_path, monkeypatch):
+    assert command(f"{LINE} tracking.uri=http://127.0.0.1:9").code == 0
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", ADDRESS)
+    check_hidden(command(LINE.replace("max_trials=1", "max_trials=2")), tmp_path)
+    assert len(list(tmp_path.glob("outputs/searches/wine-*"))) == 1

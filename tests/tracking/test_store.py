@@ -4,8 +4,9 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.tracking import check_uri, redact, viewing
-from pipeline.tracking.addresses import describe_error, hide, resolve
+from pipeline.configuration.secrets import hide, redact
+from pipeline.tracking import check_uri, viewing
+from pipeline.tracking.addresses import describe_error, resolve
 from pipeline.tracking.store import TrackingError, connect
 from tests.stories import Story, deliver, runs
 
