@@ -9,9 +9,12 @@ from pipeline.journal.callbacks import SearchCallback
 from pipeline.journal.history import Journal
 from pipeline.report.renewal import Reporting
 from pipeline.search.garbage import GarbageCollection
-from pipeline.terminal.closing import tell_missing_report, tell_undelivered
+from pipeline.terminal.closing import tell_missing_report, tell_undelivered, tell_waiting
 from pipeline.terminal.progress import Progress
+from pipeline.terminal.wording import count
 from pipeline.tracking import Delivery, Tracking
+
+_REPORT_SECONDS = 60.0  # a process that takes longer has been stopped, or hangs
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,27 @@ class Listeners:
         """
         self.progress.close()
         self.journal.close()
-        if self.reporting is not None:
-            tell_missing_report(self.console, self.directory, self.reporting.close())
-        delivery = self.tracking.close()
-        tell_undelivered(self.console, self.directory, delivery)
-        return delivery
+        if self.reporting is not None:  # what MLflow lacks is delivered meanwhile
+            reason = self.reporting.close(
+                _REPORT_SECONDS, waits=lambda: tell_waiting(self.console, "the report")
+            )
+            tell_missing_report(self.console, self.directory, reason)
+        return deliver(self.tracking, self.directory, self.console)
+
+
+def deliver(tracking: Tracking, directory: Path, console: Console) -> Delivery:
+    """Wait until MLflow has everything, or will not have it now; say what is left to do.
+
+    Args:
+        tracking: It has started.
+        directory: The search's folder.
+        console: Where that is said.
+
+    Returns:
+        What became of the records on their way.
+    """
+    delivery = tracking.close(
+        waits=lambda left: tell_waiting(console, f"MLflow, which lacks {count(left, 'record')}")
+    )
+    tell_undelivered(console, directory, delivery)
+    return delivery

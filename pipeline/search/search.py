@@ -24,13 +24,13 @@ from pipeline.search.final_model import evaluate_best
 from pipeline.search.garbage import looked_at_later
 from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
-from pipeline.search.listeners import Listeners
+from pipeline.search.listeners import Listeners, deliver
 from pipeline.search.saving_check import check_saving
 from pipeline.search.storage import Folder, find_ended, open_folder, write_config
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
-from pipeline.terminal.closing import tell_result, tell_undelivered
+from pipeline.terminal.closing import tell_result
 from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri
 from pipeline.training.notices import Notices
@@ -171,8 +171,7 @@ def _deliver_rest(
 ) -> tuple[SearchResult, Delivery]:
     """Bring MLflow what the process that finished a search did not live to deliver."""
     tracking.start()
-    delivery = tracking.close()
-    tell_undelivered(console, directory, delivery)
+    delivery = deliver(tracking, directory, console)
     history = read(directory)
     if history.evaluation is None:
         assert history.end is not None

@@ -22,6 +22,11 @@ def tell_missing_report(console: Console, directory: Path, reason: str | None) -
         )
 
 
+def tell_waiting(console: Console, what: str) -> None:
+    """Say what the end of a command waits for, when that takes longer than one expects."""
+    console.print(f"Waiting for {what}; Ctrl-C ends the waiting", soft_wrap=True, markup=False)
+
+
 def tell_undelivered(console: Console, directory: Path, delivery: Delivery) -> None:
     """Say how to deliver what MLflow does not have, if there is something."""
     if delivery.undelivered:

@@ -1,7 +1,9 @@
 """Follows a search's journal into MLflow from a background thread."""
 
+import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from pipeline.tracking.position import Position
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0
+_SILENCE = 5.0  # after which whoever waits is told for what
 _PAUSE = 0.2  # between deliveries, so that fast epochs share one
 
 
@@ -100,11 +103,14 @@ class Tracking(SearchCallback):
 
     on_trial_begin = on_epoch_end = on_trial_end = on_evaluation_end = _hear
 
-    def close(self, patience: float = 10.0) -> Delivery:
+    def close(
+        self, patience: float = 10.0, waits: Callable[[int], None] = lambda _left: None
+    ) -> Delivery:
         """Wait until MLflow has everything, then stop; Ctrl-C ends the waiting.
 
         Args:
             patience: Seconds without any success after which it stops all the same.
+            waits: Told once how many records are left, if it takes longer than a few seconds.
 
         Returns:
             What was delivered.
@@ -117,13 +123,17 @@ class Tracking(SearchCallback):
             reason = f"no answer within {patience:g} seconds"
             if self._thread.ident is None:
                 reason = "the search ended before it could be shown"
+            silent_until = started + _SILENCE
             try:
                 while self._thread.is_alive() and not self._idle:
-                    since = max(started, self._succeeded)
-                    left = since + max(patience, self._next_step_takes) - time.monotonic()
+                    since, now = max(started, self._succeeded), time.monotonic()
+                    left = since + max(patience, self._next_step_takes) - now
                     if left <= 0:
                         break
-                    self._condition.wait(left)
+                    if now >= silent_until:
+                        silent_until = math.inf
+                        waits(self._courier.undelivered())
+                    self._condition.wait(min(left, silent_until - now))
             except KeyboardInterrupt:  # it ends the waiting; what is left is told all the same
                 reason = "interrupted"
             self._stopped = True

@@ -1,14 +1,17 @@
 """The report of a search that runs: renewed by its own process, and sent to MLflow."""
 
+import os
 import queue
 import threading
 import time
 from pathlib import Path
 
+import psutil
 from mlflow import MlflowClient
 
 from pipeline.configuration.composition import compose_config
 from pipeline.journal.history import Journal
+from pipeline.report import renewal
 from pipeline.report.live import follow
 from pipeline.report.renewal import Reporting
 from pipeline.search import run_search
@@ -69,6 +72,10 @@ def test_the_end_does_not_wait():
     assert feed.made.qsize() == 1
 
 
+def close(reporting):
+    return reporting.close(60.0, waits=lambda: None)
+
+
 class Search:
     """A search's journal and its report, fed by hand."""
 
@@ -97,14 +104,37 @@ def test_the_report_grows_with_the_search(tmp_path):
         search.tell(story.trial(trial))
         search.wait_for(f">{trial}<")
     search.tell(story.end(message="stopped by hand"))
-    assert search.reporting.close() is None
+    assert close(search.reporting) is None
     assert "stopped by hand" in search.path.read_text(encoding="utf-8")
 
 
 def test_a_report_that_cannot_be_made_says_why(tmp_path):
     reporting = Reporting(tmp_path, every_seconds=0.0)  # there is no journal
     reporting.on_epoch_end(records.epoch_end())
-    assert "journal.jsonl" in str(reporting.close())
+    assert "journal.jsonl" in str(close(reporting))
+
+
+def test_a_process_that_was_stopped_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(renewal, "_SILENCE", 0.1)
+    search = Search(tmp_path)
+    search.tell(Story().begin().trial("0000"))
+    (process,) = psutil.Process().children()
+    process.suspend()
+    search.tell(Story().trial("0001"))
+    waited = []
+    reason = search.reporting.close(0.5, waits=lambda: waited.append(True))
+    assert (reason, waited) == ("it was not ready within 0.5 seconds", [True])
+    assert not process.is_running()
+
+
+def test_a_process_that_was_killed_ends_no_search(tmp_path):
+    search = Search(tmp_path)
+    search.tell(Story().begin().trial("0000"))
+    (process,) = psutil.Process().children()
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    search.tell(Story().trial("0001"))
+    assert close(search.reporting) == "unknown error"
 
 
 def test_a_continued_search_without_a_trial_left_has_one_too(tmp_path):
@@ -112,12 +142,12 @@ def test_a_continued_search_without_a_trial_left_has_one_too(tmp_path):
     for record in earlier.records:
         records.tell(search.journal, record)
     search.tell(Story().end(message="nothing was left"))
-    assert search.reporting.close() is None
+    assert close(search.reporting) is None
     assert "nothing was left" in search.path.read_text(encoding="utf-8")
 
 
 def test_a_search_that_never_began_has_none(tmp_path):
-    assert Reporting(tmp_path, every_seconds=0.0).close() is None
+    assert close(Reporting(tmp_path, every_seconds=0.0)) is None
 
 
 def sent(store, folder, experiment="e") -> str:

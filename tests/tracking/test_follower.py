@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from pipeline.journal.callbacks import SearchCallback, Status
 from pipeline.journal.history import Journal
-from pipeline.tracking import Tracking
+from pipeline.tracking import Tracking, follower
 from tests import records
 from tests.stories import EXPERIMENT, Story, points, runs
 
@@ -30,9 +30,9 @@ class Search(SearchCallback):
             records.tell(self.tracking, record)
         story.records = []
 
-    def close(self, patience=10.0):
+    def close(self, patience=10.0, waits=lambda _left: None):
         self.journal.close()
-        return self.tracking.close(patience)
+        return self.tracking.close(patience, waits)
 
 
 @pytest.fixture
@@ -115,13 +115,16 @@ def test_a_server_that_is_away(folder, store):
     assert set(runs(store)) == {"digits-mlp-random", "trial 0000"}
 
 
-def test_a_server_that_does_not_answer(folder):
+def test_a_server_that_does_not_answer(folder, monkeypatch):
+    monkeypatch.setattr(follower, "_SILENCE", 0.5)
+    told = []
     with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and stays silent
         search = Search(folder, f"http://127.0.0.1:{server.getsockname()[1]}")
         search.tell(Story().begin().trial().end())
         started = time.monotonic()
-        delivery = search.close(patience=1)
+        delivery = search.close(patience=1, waits=told.append)
         assert time.monotonic() - started < 3
+    assert told == [6]  # records, once
     assert delivery.undelivered == 6
     assert delivery.error == "no answer within 1 seconds"
 
