@@ -17,6 +17,10 @@ class SearchError(SentenceError):
         self.directory = directory
 
 
+class TooManyFailedError(SearchError):
+    """Too many trials failed in a row; what completed before is as good as ever."""
+
+
 def ends_search(failure: BaseException) -> bool:
     """Whether what a trial raised is more than its own failure, so that no other trial starts."""
     return isinstance(failure, SearchError) or not is_trials_own(failure)

@@ -15,11 +15,11 @@ from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
 from pipeline.configuration.names import named
 from pipeline.datasets.dataset import Dataset
-from pipeline.journal.callbacks import SearchBegin
+from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, read
 from pipeline.search import components, continuation
-from pipeline.search.failures import SearchError
+from pipeline.search.failures import SearchError, TooManyFailedError
 from pipeline.search.final_model import evaluate_best
 from pipeline.search.garbage import looked_at_later
 from pipeline.search.identity import describe
@@ -30,7 +30,7 @@ from pipeline.search.storage import Folder, find_ended, open_folder, write_confi
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
-from pipeline.terminal.closing import tell_result
+from pipeline.terminal.closing import tell_result, tell_unfinished
 from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri
 from pipeline.training.notices import Notices
@@ -93,7 +93,9 @@ def run_search(
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
         console.print(f"Finished already: {ended.begin.search}", soft_wrap=True)
         path = storage / ended.begin.search
-        return _deliver_rest(path, make_tracking(path), console)[0]
+        result, _ = _deliver_rest(path, make_tracking(path), console)
+        _raise_failure(result.history, path)
+        return result
     lost: list[str] = explained("model", check_saving, parts.trainer, parts.space)
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
@@ -108,6 +110,7 @@ def run_search(
                 folder, config, parts, begin, tracking, console, lost, what_next
             )
         tell_result(console, result.directory, result.history, config.tracking.uri, delivery)
+        _raise_failure(result.history, result.directory)
         return result
 
 
@@ -148,7 +151,7 @@ def _run_in(
             should_stop=interruption.requested,
         )
         with interruption.awaited():
-            tuner.search()
+            _search(tuner)
         evaluated = evaluate_best(
             tuner,
             trainer,
@@ -161,9 +164,21 @@ def _run_in(
         )
         for callback in listeners.callbacks:
             callback.on_evaluation_end(evaluated)
-    finally:
+    except BaseException:  # whatever ends it: what was found, and where it is
         delivery = listeners.close()
+        tell_unfinished(console, folder.path, config.tracking.uri, delivery)
+        raise
+    delivery = listeners.close()
     return SearchResult(folder.path, read(folder.path), folder.path / evaluated.model), delivery
+
+
+def _search(tuner: Tuner) -> None:
+    """Search; where too many trials failed, those that completed before are the result."""
+    try:
+        tuner.search()
+    except TooManyFailedError:  # told by the journal, and raised when the best model is tested
+        if tuner.best_trial() is None:
+            raise
 
 
 def _deliver_rest(
@@ -177,6 +192,13 @@ def _deliver_rest(
         assert history.end is not None
         raise SearchError(str(history.end.message), directory)
     return SearchResult(directory, history, directory / history.evaluation.model), delivery
+
+
+def _raise_failure(history: History, directory: Path) -> None:
+    """Raise what ended a search before its budget, although its best model was tested."""
+    assert history.end is not None
+    if history.end.status is Status.FAILED:
+        raise SearchError(str(history.end.message), directory)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from pipeline.journal.callbacks import EpochEnd, SearchBegin, SearchCallback, SearchEnd, Status
 from pipeline.search.attempts import Attempts, Earlier
 from pipeline.search.executions import Executions
-from pipeline.search.failures import SearchError, ends_search
+from pipeline.search.failures import SearchError, TooManyFailedError, ends_search
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.trial_records import Outcome, trial_begin, trial_end
 from pipeline.training.failures import sentence
@@ -101,7 +101,8 @@ class Tuner(keras_tuner.Tuner):
             The best COMPLETED trial.
 
         Raises:
-            SearchError: Too many trials failed in a row, or none completed.
+            TooManyFailedError: Too many trials failed in a row.
+            SearchError: None completed, or one is not what plain Keras gives.
             KeyboardInterrupt: It was interrupted.
             StorageError: What it has to keep cannot be written; it can be continued.
             DamagedFileError: What an earlier trial or process kept cannot be read.
@@ -249,7 +250,7 @@ class Tuner(keras_tuner.Tuner):
         if self._attempts.failed_in_a_row >= self._max_failed_trials:
             last = self.oracle.trials[self.oracle.end_order[-1]]
             reason = sentence(failure) if failure else last.message
-            raise SearchError(
+            raise TooManyFailedError(
                 f"{self._attempts.failed_in_a_row} trials in a row failed, as many as "
                 f"max_failed_trials allows; the last one: {reason}",
                 self._folder,

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.journal.files import REPORT_FILE
-from pipeline.journal.history import Attempt, History
+from pipeline.journal.history import Attempt, History, read
 from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
 
@@ -52,14 +52,39 @@ def tell_result(
         uri: The tracking store's address.
         delivery: What MLflow has of it.
     """
-    begin, tested = history.begin, history.evaluation
+    tested = history.evaluation
     assert tested is not None
-    rows = [_leaderboard_row(attempt) for attempt in history.ranked()]
-    console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
+    _tell_leaderboard(console, history)
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
     how = "retrained on train and validation data" if tested.retrained else "its best weights"
     console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
     console.print(f"Model: {directory / tested.model}", soft_wrap=True)
+    _tell_where(console, directory, uri, delivery)
+
+
+def tell_unfinished(console: Console, directory: Path, uri: str, delivery: Delivery) -> None:
+    """Print what a search had found before something ended it, and how to see it.
+
+    Args:
+        console: Where to.
+        directory: The search's folder.
+        uri: The tracking store's address.
+        delivery: What MLflow has of it.
+    """
+    history = read(directory)
+    if history.ranked():
+        _tell_leaderboard(console, history)
+    if history.attempts:
+        _tell_where(console, directory, uri, delivery)
+
+
+def _tell_leaderboard(console: Console, history: History) -> None:
+    begin = history.begin
+    rows = [_leaderboard_row(attempt) for attempt in history.ranked()]
+    console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
+
+
+def _tell_where(console: Console, directory: Path, uri: str, delivery: Delivery) -> None:
     if (report := directory / REPORT_FILE).exists():
         console.print(f"Report: {report}", soft_wrap=True)
     if delivery.registered:

@@ -219,7 +219,8 @@ def search(store, tmp_path):
 
     def run(*overrides, uri=store) -> SearchResult:
         always = [f"tracking.uri={uri}", f"storage={tmp_path}/searches", "resume=never", NO_REPORT]
-        everything = [*always, *overrides, f"+callbacks.spy._target_={__name__}.Spy", "verbose=0"]
+        spy = f"+callbacks.spy._target_={__name__}.Spy"
+        everything = [*always, "verbose=0", *overrides, spy]
         return run_search(compose_config(everything), overrides=list(overrides))
 
     return run
@@ -495,14 +496,31 @@ def test_a_failing_trial(search, store):
     assert "3 of 3 trials finished, 1 failed" in description(shown.parent)
 
 
-def test_too_many_failing_trials(search, store):
+def test_too_many_failing_trials(search, store, capsys):
     overrides = ["dataset=digits", f"model._target_={__name__}.Fragile", "strategy.max_trials=9"]
     with pytest.raises(SearchError, match=r"2 trials in a row failed.*no room for epoch 1"):
-        search(*overrides, "hyperparameters.kind=bad", "max_failed_trials=2")
+        search(*overrides, "hyperparameters.kind=bad", "max_failed_trials=2", "verbose=1")
     shown = Shown(store, "digits")
     assert shown.statuses == ["FAILED"] * 3
     assert "no room for epoch 1" in description(shown.parent)
     assert shown.client.search_registered_models() == []
+    assert "See every trial: " in capsys.readouterr().out
+
+
+def test_what_completed_before_too_many_failed_is_tested_registered_and_told(search, store, capsys):
+    overrides = ["dataset=digits", f"model._target_={__name__}.Fragile", "strategy=grid"]
+    ending = ["max_failed_trials=1", "verbose=1"]
+    with pytest.raises(SearchError, match="1 trials in a row failed"):
+        search(*overrides, "hyperparameters.rate=0.001", "training.epochs=2", *ending)
+    shown = Shown(store, "digits")
+    assert shown.statuses == ["FAILED", "FINISHED", "FAILED"]
+    (model,) = shown.client.search_registered_models()
+    assert model.name == f"digits-{__name__}.Fragile"
+    assert "test_loss" in shown.parent.data.metrics
+    told = capsys.readouterr().out
+    table = told.index("0000")
+    for line in ("Test of trial 0000", "version 1; alias best set", "See every trial"):
+        assert table < told.index(line)
 
 
 @pytest.mark.thorough  # see test_main.py and test_tuner.py
