@@ -9,6 +9,7 @@ from rich.text import Text
 
 from pipeline.journal.callbacks import (
     EpochEnd,
+    EvaluationEnd,
     Record,
     SearchBegin,
     SearchCallback,
@@ -71,7 +72,8 @@ class Progress(SearchCallback):
         latest = None
         for record in records:
             self._state = advance(self._state, record)
-            if latest is not None and not isinstance(record, SearchBegin):  # by which it went on
+            # Neither the pause before it went on nor the test after its end is the search's time.
+            if latest is not None and not isinstance(record, SearchBegin | EvaluationEnd):
                 self._before += max(0.0, record.time - latest)
             latest = record.time
 

@@ -23,6 +23,8 @@ class Running:
         curve: The objective's newest values in the present execution.
         before: Seconds until its first epoch was trained.
         between_epochs: Seconds from the first epoch of each execution to its newest one.
+        known: How many epochs an earlier process had trained: those are only told again.
+        earlier: Seconds which that process had spent on it.
     """
 
     begin: TrialBegin
@@ -31,6 +33,8 @@ class Running:
     curve: tuple[float, ...] = ()
     before: float = 0.0
     between_epochs: float = 0.0
+    known: int = 0
+    earlier: float = 0.0
 
     def after(self, record: EpochEnd, objective: str) -> "Running":
         """Return it after one more epoch."""
@@ -38,15 +42,31 @@ class Running:
         curve = self.curve[1 - _REMEMBERED :] if goes_on else ()
         if objective in record.logs:
             curve = (*curve, record.logs[objective])
-        step = _between(self.latest, record) if self.latest and goes_on else 0.0
+        new = self.epochs >= self.known
+        step = _between(self.latest, record) if self.latest and goes_on and new else 0.0
         return replace(
             self,
             latest=record,
             epochs=self.epochs + 1,
             curve=curve,
-            before=self.before if self.latest else _between(self.begin, record),
+            before=self.before if self.latest or self.known else _between(self.begin, record),
             between_epochs=self.between_epochs + step,
         )
+
+    def again(self, begin: TrialBegin) -> "Running":
+        """Return what another process that goes on with the attempt starts with."""
+        return Running(
+            begin,
+            before=self.before,
+            between_epochs=self.between_epochs,
+            known=max(self.known, self.epochs),
+            earlier=self.seconds,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from its beginning to its newest epoch, in all processes."""
+        return self.earlier + (_between(self.begin, self.latest) if self.latest else 0.0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ class State:
     Attributes:
         search: The newest beginning.
         running: The attempts that run, by trial.
+        left: The attempts in the midst of which an earlier process ended, by trial.
         ended: The attempt that ended last.
         best: The best trial so far.
         failures: The attempts that failed last.
@@ -101,6 +122,7 @@ class State:
 
     search: SearchBegin
     running: Mapping[str, Running] = field(default_factory=dict)
+    left: Mapping[str, Running] = field(default_factory=dict)
     ended: Running | None = None
     best: Best | None = None
     failures: tuple[Failure, ...] = ()
@@ -141,7 +163,7 @@ class State:
         left = self._seconds_of_all()
         limit: float | None = self.search.config.get("max_seconds")
         if limit is not None:
-            spent = self.pace.total + sum(map(_seconds, self.running.values()))
+            spent = self.pace.total + sum(running.seconds for running in self.running.values())
             # The trial that runs when the time is over is trained to its end.
             until = max(limit - spent, self._seconds_of_running() or 0.0)
             left = until if left is None else min(left, until)
@@ -198,13 +220,16 @@ def advance(state: State | None, record: Record) -> State:
     """
     if isinstance(record, SearchBegin):
         before = State(record) if state is None else state
-        return replace(before, search=record, running={}, ended=None)
+        left = {**before.left, **before.running}
+        return replace(before, search=record, running={}, left=left, ended=None)
     if state is None:
         raise RuntimeError("on_search_begin must be the first hook that is called")
     match record:
         case TrialBegin():
-            running = {**state.running, record.trial: Running(record)}
-            return replace(state, running=running)
+            half = state.left.get(record.trial)
+            goes_on = half is not None and half.begin.attempt == record.attempt
+            begun = half.again(record) if half is not None and goes_on else Running(record)
+            return replace(state, running={**state.running, record.trial: begun})
         case EpochEnd():
             after = state.running[record.trial].after(record, state.search.objective)
             return replace(state, running={**state.running, record.trial: after})
@@ -224,6 +249,8 @@ def _end_trial(state: State, record: TrialEnd) -> State:
     if record.status is not Status.INTERRUPTED:
         total = state.pace.total + record.duration_seconds
         state = replace(state, pace=replace(state.pace, total=total))
+    else:
+        state = replace(state, left={**state.left, record.trial: ended})
     if not record.final or record.status is Status.INTERRUPTED:
         return state
     planned = state.planned(ended.begin)
@@ -248,10 +275,6 @@ def _pace(state: State, ended: Running, record: TrialEnd) -> Pace:
         between_epochs=pace.between_epochs + ended.between_epochs,
         steps=pace.steps + steps,
     )
-
-
-def _seconds(running: Running) -> float:
-    return _between(running.begin, running.latest) if running.latest else 0.0
 
 
 def _between(one: TrialBegin | EpochEnd, other: EpochEnd) -> float:

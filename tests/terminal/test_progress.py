@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pipeline.journal.callbacks import (
     EpochEnd,
+    EvaluationEnd,
     SearchBegin,
     SearchEnd,
     Status,
@@ -327,6 +328,10 @@ def test_says_what_was_spent_before_it_was_continued(terminal):
             replace(SEARCH, time=3690.0),
             trial_begin(time=3690.0),
             trial_end(time=3720.0),
+            replace(END, time=3720.0),
+            EvaluationEnd(
+                "0001", False, 2, {}, "loss", "m", (), time=3729.0
+            ),  # which the end of a search does not count either
         ]
     )
     tell(terminal, SEARCH, END)

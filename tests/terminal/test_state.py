@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.journal.callbacks import Status
 from pipeline.terminal.state import advance
 from tests.terminal.test_progress import SEARCH, epoch_end, failed, trial_begin, trial_end
 
@@ -93,6 +94,25 @@ def test_failed_and_repeated_attempts_teach_no_pace():
     end = failed("0002", final=False, duration_seconds=0.5)
     more = [trial_begin("0002"), end, trial_begin("0002", attempt=1), failed("0002", attempt=1)]
     assert fold([*told, *more]).seconds_left(0.0) == pytest.approx(seconds(plan[3:]))
+
+
+@pytest.mark.parametrize("interrupted", [True, False], ids=["Ctrl-C", "killed"])
+@pytest.mark.parametrize("epochs", [3, 5])
+def test_what_a_continued_search_tells_again_took_no_time(interrupted, epochs):
+    plan = [(0, 10)] * 4
+    told = list(records(plan))
+    begin, trial = told[0], told[1 : 2 + epochs]
+    if interrupted:
+        end = trial_end(trial[0].trial, status=Status.INTERRUPTED, final=False, score=None)
+        trial = [*trial, replace(end, time=trial[-1].time)]
+    pause = 3600.0
+    again = [replace(one, time=pause) for one in (begin, *told[1 : 2 + epochs])]
+    state = fold([begin, *trial, *again])
+    assert state.seconds_left(0.0) == pytest.approx((9 - (epochs - 1)) * STEP + 3 * 9 * STEP)
+    one_more = replace(told[2 + epochs], time=pause + STEP)
+    state = advance(state, one_more)
+    assert state.seconds_left(0.0) == pytest.approx((9 - epochs) * STEP + 3 * 9 * STEP)
+    assert state.running[trial[0].trial].seconds == START + epochs * STEP
 
 
 def test_a_clock_that_is_put_back_makes_no_time_negative():
