@@ -52,11 +52,23 @@ def check_direction(objective: Objective) -> None:
     Raises:
         ConfigError: A well-known metric has the other direction, and `force` is not set.
     """
-    name = objective.name.removeprefix("val_")
-    for direction, known in _BETTER.items():
-        if known.fullmatch(name) and direction is not objective.direction and not objective.force:
-            raise ConfigError(
-                f"objective.name={objective.name} is better the {_WAYS[direction]} it is: give "
-                f"objective.direction={direction.value}, or objective.force=true for the worst; "
-                f"received objective.direction={objective.direction.value}"
-            )
+    direction = objective.direction
+    if not objective.force and is_for_the_worst(objective.name, direction.value):
+        other = Direction.max if direction is Direction.min else Direction.min
+        raise ConfigError(
+            f"objective.name={objective.name} is better the {_WAYS[other]} it is: give "
+            f"objective.direction={other.value}, or objective.force=true for the worst; "
+            f"received objective.direction={direction.value}"
+        )
+
+
+def is_for_the_worst(name: str, direction: str) -> bool:
+    """Whether a well-known metric is optimised the wrong way, as far as its name tells.
+
+    Args:
+        name: The objective's name.
+        direction: `min` or `max`.
+    """
+    plain = name.removeprefix("val_")
+    ways = [way for way, known in _BETTER.items() if known.fullmatch(plain)]
+    return bool(ways) and Direction(direction) not in ways

@@ -1,7 +1,7 @@
 """One try at a trial, gathered from what the journal tells of it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,3 +149,23 @@ def same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
 def same_number(one: float, other: float) -> bool:
     """Return whether two numbers are equal, or both NaN."""
     return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def distinct(attempts: Sequence[Attempt], count: int) -> list[Attempt]:
+    """Return the first trials that differ in their hyperparameters.
+
+    Hyperband trains the same ones again, longer.
+
+    Args:
+        attempts: Trials, best first.
+        count: How many to return at most.
+
+    Returns:
+        The trials, in the same order.
+    """
+    by_values: dict[str, Attempt] = {}
+    for attempt in attempts:
+        by_values.setdefault(repr(sorted(attempt.hyperparameters.items())), attempt)
+        if len(by_values) == count:
+            break
+    return list(by_values.values())

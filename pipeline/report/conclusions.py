@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.configuration.objectives import is_for_the_worst
+from pipeline.journal.attempts import Attempt, distinct
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import History
 from pipeline.report.space import Hyperparameter, shown, space_of
-from pipeline.report.trials import distinct, failures_of, scored, trials_of
+from pipeline.report.trials import failures_of, scored, trials_of
 from pipeline.terminal.wording import count
 
 BEST = 5
@@ -17,7 +19,12 @@ _FEWEST_FAILURES = 3
 
 
 def conclusions(history: History) -> list[str]:
-    """Return everything that the search suggests; empty if that is nothing."""
+    """Return everything that the search suggests; empty if that is nothing.
+
+    A search for the worst, which has to be asked for, suggests nothing.
+    """
+    if is_for_the_worst(history.begin.objective, history.begin.direction):
+        return []
     found = [most_fail(history), too_few_epochs(history), exhausted(history)]
     return [sentence for sentence in found if sentence] + edges(history)
 
@@ -29,9 +36,14 @@ def no_conclusion(history: History) -> str:
             f"Fewer than {BEST} trials with different hyperparameters have a score: too few to "
             "draw conclusions from."
         )
+    begin = history.begin
+    if is_for_the_worst(begin.objective, begin.direction):
+        return f"This search was for the worst {begin.objective}: no conclusions are drawn from it."
+    last = len(_improving(history))
+    epochs = f"{last} of them had their best epoch last" if last else "none had its best epoch last"
     return (
-        "The trials suggest no change: the best are not at an edge of any range, trainings were "
-        "long enough, failures have no common reason, and the search space is not exhausted."
+        f"The trials suggest no change: of the {BEST} best not all are at an edge of a range and "
+        f"{epochs}, failures have no common reason, and the search space is not exhausted."
     )
 
 
@@ -54,18 +66,28 @@ def edges(history: History) -> list[str]:
 def too_few_epochs(history: History) -> str | None:
     """Return that the best trials were still improving when their training ended.
 
-    At least four of the five best trials must have trained as long as any trial may, and have
-    their best epoch last.
+    Most of the five best trials must have trained as long as any trial may, and have their best
+    epoch last.
     """
-    best = distinct(scored(history), BEST)
-    longest = max((attempt.begin.epochs for attempt in history.attempts), default=0)
-    improving = [a for a in best if a.end and a.end.best_epoch == longest - 1]
-    if len(best) < BEST or len(improving) < BEST - 1 or longest < 2:
+    improving = _improving(history)
+    if len(improving) <= BEST // 2:
         return None
     return (
         f"epochs: {len(improving)} of the {BEST} best trials had their best epoch last, after "
-        f"{longest} epochs: train longer"
+        f"{improving[0].begin.epochs} epochs: train longer"
     )
+
+
+def _improving(history: History) -> list[Attempt]:
+    """Return which of the five best trials trained to the end of the longest, and were best there.
+
+    None if there are fewer than five, or no trial has a second epoch.
+    """
+    best = distinct(scored(history), BEST)
+    longest = max((attempt.begin.epochs for attempt in history.attempts), default=0)
+    if len(best) < BEST or longest < 2:
+        return []
+    return [a for a in best if a.end and a.end.best_epoch == longest - 1]
 
 
 def most_fail(history: History) -> str | None:

@@ -58,26 +58,6 @@ def score_of(attempt: Attempt) -> float:
     return attempt.end.score
 
 
-def distinct(attempts: Sequence[Attempt], count: int) -> list[Attempt]:
-    """Return the first trials that differ in their hyperparameters.
-
-    Hyperband trains the same ones again, longer.
-
-    Args:
-        attempts: Trials, best first.
-        count: How many to return at most.
-
-    Returns:
-        The trials, in the same order.
-    """
-    by_values: dict[str, Attempt] = {}
-    for attempt in attempts:
-        by_values.setdefault(repr(sorted(attempt.hyperparameters.items())), attempt)
-        if len(by_values) == count:
-            break
-    return list(by_values.values())
-
-
 def status_of(attempt: Attempt, history: History) -> str:
     """Return how an attempt ended, or that it runs.
 

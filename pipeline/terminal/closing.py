@@ -5,10 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.journal.attempts import distinct
 from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import Attempt, History, read
 from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
+
+_BEST = 5
 
 
 def tell_missing_report(console: Console, directory: Path, reason: str | None) -> None:
@@ -80,7 +83,7 @@ def tell_unfinished(console: Console, directory: Path, uri: str, delivery: Deliv
 
 def _tell_leaderboard(console: Console, history: History) -> None:
     begin = history.begin
-    rows = [_leaderboard_row(attempt) for attempt in history.ranked()]
+    rows = [_leaderboard_row(attempt) for attempt in distinct(history.ranked(), _BEST)]
     console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pipeline.journal.attempts import distinct
 from pipeline.journal.callbacks import EvaluationEnd, Status
 from pipeline.journal.history import Attempt, History
 
@@ -40,7 +41,7 @@ def describe(history: History) -> str:
     parts = [_sentence(history), _table(("", ""), facts)]
     if ranked:
         parts += ["### Best hyperparameters", _hyperparameters(ranked[0])]
-        parts += ["### Best trials", _leaderboard(ranked[:_TOP])]
+        parts += ["### Best trials", _leaderboard(distinct(ranked, _TOP))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -67,12 +67,34 @@ def test_promoted_trials_are_not_evidence_twice():
     assert edges(search(trials, RATE)) == []
 
 
-def test_too_few_epochs():
+def ending_early(early):
+    """A search whose best trials have their best epoch last, but for the first ones."""
     trials = [trial(f"{i:04}", {"rate": i}, i / 100) for i in range(8)]
-    trials[1] = trial("0001", {"rate": 1}, 0.01, best_epoch=2)
-    assert too_few_epochs(search(trials)) == (
-        "epochs: 4 of the 5 best trials had their best epoch last, after 5 epochs: train longer"
+    for i in range(early):
+        trials[i] = trial(f"{i:04}", {"rate": i}, i / 100, best_epoch=2)
+    return search(trials)
+
+
+@pytest.mark.parametrize("early", [0, 1, 2])
+def test_too_few_epochs(early):
+    assert too_few_epochs(ending_early(early)) == (
+        f"epochs: {5 - early} of the 5 best trials had their best epoch last, after 5 epochs: "
+        "train longer"
     )
+
+
+def test_trainings_are_called_long_enough_only_as_far_as_they_were():
+    assert too_few_epochs(ending_early(3)) is None
+    assert "2 of them had their best epoch last" in no_conclusion(ending_early(3))
+    assert "none had its best epoch last" in no_conclusion(ending_early(5))
+
+
+def test_nothing_is_concluded_from_a_search_for_the_worst():
+    history = of_values("rate", [9.9e-3] * 5 + [1e-4] * 5, RATE, direction="max")
+    assert history.begin.objective == "val_loss"
+    assert conclusions(history) == []
+    distinct = of_values("rate", range(6), direction="max")
+    assert no_conclusion(distinct).startswith("This search was for the worst val_loss: ")
 
 
 @pytest.mark.parametrize(
