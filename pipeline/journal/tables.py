@@ -13,6 +13,7 @@ from pipeline.journal.history import Attempt, History, read
 TRIALS_FILE = "trials.csv"
 EPOCHS_FILE = "epochs.csv"
 _TRIALS = ("trial", "attempt", "status", "score", "best_epoch", "epochs_trained")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _EPOCHS = ("trial", "attempt", "execution", "epoch")
 
 
@@ -25,7 +26,7 @@ def write_tables(directory: Path) -> None:
     history = read(directory)
     for name, table in ((TRIALS_FILE, trial_rows(history)), (EPOCHS_FILE, epoch_rows(history))):
         with replacing(directory / name) as file:
-            file.write(_csv(*table).encode())
+            file.write(csv_text(*table).encode())
 
 
 def trial_rows(history: History) -> tuple[list[str], list[list[Any]]]:
@@ -71,12 +72,26 @@ def epoch_rows(history: History) -> tuple[list[str], list[list[Any]]]:
     return [*_EPOCHS, *names], rows
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as CSV that a spreadsheet takes for nothing but data.
+
+    Args:
+        columns: The header.
+        rows: The values; None is empty. A text that a spreadsheet would run as a formula has an
+            apostrophe before it (OWASP's advice on CSV injection).
+
+    Returns:
+        The table, its lines ended as in RFC 4180.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(rows)
+    for row in (columns, *rows):
+        writer.writerow([_data(value) for value in row])
     return text.getvalue()
+
+
+def _data(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _trial_row(attempt: Attempt) -> list[Any]:

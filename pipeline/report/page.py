@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.journal.attempts import distinct
 from pipeline.journal.files import REPORT_FILE, replacing
 from pipeline.journal.history import History, read
 from pipeline.journal.runs import read_pages
@@ -13,8 +14,10 @@ from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.figures import pictures
 from pipeline.report.rendering import embedded, fill
-from pipeline.report.trials import failures_of
+from pipeline.report.trials import failures_of, scored
 from pipeline.terminal.wording import count
+
+_WEB = ("http://", "https://")  # runs.csv may be anybody's
 
 
 def write_report(
@@ -56,7 +59,9 @@ def render(history: History, links: Mapping[str, str]) -> str:
         The page.
     """
     drawn = [embedded(picture) for picture in pictures(history)]
-    rows = tables.leaderboard(history, links)
+    pages = {trial: page for trial, page in links.items() if page.startswith(_WEB)}
+    rows = tables.leaderboard(history, pages)
+    best = {attempt.begin.trial for attempt in distinct(scored(history), BEST)}
     return fill(
         "search.html",
         begin=history.begin,
@@ -66,7 +71,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         conclusions=conclusions(history),
         no_conclusion=no_conclusion(history),
         columns=tables.columns(history),
-        best=[row for row in rows if row.cells[1].text][:BEST],
+        best=[row for row in rows if row.cells[0].text in best],
         rows=rows,
         drawn=[one for one in drawn if one.picture.name != "timeline"],
         timeline=drawn[-1],

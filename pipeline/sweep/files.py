@@ -1,7 +1,5 @@
 """The files of a sweep's comparison: table, record and picture."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.journal.files import replacing
+from pipeline.journal.tables import csv_text
 from pipeline.sweep.standings import Row
 from pipeline.sweep.text import conclusions, title
 
@@ -29,14 +28,9 @@ def write_files(rows: Sequence[Row], directory: Path) -> list[Path]:
     files = [directory / "comparison.csv", directory / "comparison.json"]
     tested = sorted({name for row in rows for name in row.test or {}})
     names = [field.name for field in fields(Row) if field.name not in ("test", "curve")]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
+    columns = [*names, *(f"test_{name}" for name in tested)]
     with replacing(files[0]) as file:
-        writer.writerow([*names, *(f"test_{name}" for name in tested)])
-        for row in rows:
-            values = {name: getattr(row, name) for name in names} | {"varied": " ".join(row.varied)}
-            writer.writerow([*values.values(), *((row.test or {}).get(name) for name in tested)])
-        file.write(text.getvalue().encode())
+        file.write(csv_text(columns, [_values(row, names, tested) for row in rows]).encode())
     content = {"conclusions": conclusions(rows), "searches": [asdict(row) for row in rows]}
     with replacing(files[1]) as file:
         file.write(json.dumps(content, indent=2).encode() + b"\n")
@@ -45,6 +39,11 @@ def write_files(rows: Sequence[Row], directory: Path) -> list[Path]:
         with replacing(files[2]) as file:
             draw(rows).savefig(file, format="png", dpi=120)
     return files
+
+
+def _values(row: Row, names: Sequence[str], tested: Sequence[str]) -> list[Any]:
+    values = {name: getattr(row, name) for name in names} | {"varied": " ".join(row.varied)}
+    return [*values.values(), *((row.test or {}).get(name) for name in tested)]
 
 
 def draw(rows: Sequence[Row]) -> "Figure":

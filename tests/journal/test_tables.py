@@ -45,6 +45,13 @@ def test_every_metric_has_a_column_and_what_was_not_reported_is_empty(rows):
     assert (second["loss"], second["val_loss"]) == ("2.0", "inf")
 
 
+def test_no_text_is_a_formula_in_a_spreadsheet(rows):
+    story = Story().begin().trial(formula="=1+1", minus=-1.5, at="@home", plain="a=1", sign="-x")
+    (row,) = rows(story, "trials.csv")
+    values = [row[name] for name in ("formula", "minus", "at", "plain", "sign")]
+    assert values == ["'=1+1", "-1.5", "'@home", "a=1", "'-x"]
+
+
 def test_an_epoch_that_is_told_again_is_one_row(rows):
     story = Story().begin().start().epoch(0, loss=0.5).epoch(1, loss=0.4).interrupt()
     story.begin().start().epoch(0, loss=0.5).epoch(1, loss=0.4).epoch(2, loss=0.3).stop()

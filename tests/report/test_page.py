@@ -182,6 +182,19 @@ def test_links_to_mlflow():
     assert links == ["http://127.0.0.1:5000/#/experiments/1/runs/abc"] * 2  # best, and all
 
 
+def test_only_pages_of_the_web_are_linked():
+    page = render(plain(3), {"0001": "javascript:alert(1)", "0002": "file:///etc/passwd"})
+    assert "javascript:alert" not in page
+    assert "file://" not in page
+
+
+def test_the_best_trials_have_each_configuration_once():
+    trials = [trial(f"{i:04}", {"x": 0.1 * (i % 6)}, 1 - i / 9) for i in range(8)]
+    page = render(search(trials, X), {})
+    best = page[page.index("Best trials") : page.index("</table>", page.index("Best trials"))]
+    assert re.findall(r"\b000\d\b", best) == ["0007", "0006", "0005", "0004", "0003"]
+
+
 def test_nothing_that_people_name_is_taken_for_html():
     evil = "<script>alert(1)</script>"
     values = {evil: evil, "y": 3}
