@@ -130,6 +130,7 @@ class TrialEnd:
         declared: Hyperparameters that the search space did not have before this trial, as
             KerasTuner's configuration; a hypermodel's own `fit` may declare some.
         declared_values: Their values in this trial.
+        deaths: As in `Attempt`, if it FAILED because of them; else 0.
     """
 
     trial: str
@@ -146,6 +147,7 @@ class TrialEnd:
     time: float
     declared: list[dict[str, Any]] = field(default_factory=list)
     declared_values: Mapping[str, Any] = field(default_factory=dict)
+    deaths: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pipeline.journal.arrays import check_arrays
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
+from pipeline.search.deaths import revived
 from pipeline.search.trial_files import FOLDER
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
@@ -91,8 +92,9 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
 def find_continued(storage: Path, begin: SearchBegin) -> History | None:
     """Return the newest search of the same fingerprint, if it can go on.
 
-    It can if it has not finished, if it completed and its budget was smaller, or if its process
-    died before MLflow had all of it.
+    It can if it has not finished, if it completed and its budget was smaller, if it failed because
+    its processes died and more deaths are allowed now, or if its process died before MLflow had
+    all of it.
 
     Args:
         storage: Where searches live.
@@ -154,7 +156,8 @@ def _is_same_job(one: SearchBegin, other: SearchBegin) -> bool:
 def _has_ended(past: History, begin: SearchBegin) -> bool:
     """Whether a job need not run again."""
     if past.end is not None and past.end.status is Status.FAILED:
-        return not past.end.wrong_configuration  # it may have been mended since
+        # A wrong configuration may have been mended since.
+        return not past.end.wrong_configuration and not _extends(begin, past)
     return past.finished and not _extends(begin, past)
 
 
@@ -162,7 +165,7 @@ def _extends(begin: SearchBegin, past: History) -> bool:
     """Whether a search has a larger budget than an earlier one that used its own up."""
     assert past.end is not None
     if past.end.status is not Status.COMPLETED:
-        return False
+        return revived(past, begin.config.get("max_attempts")) is not past
     if past.end.out_of_time:
         seconds, before = (b.config["max_seconds"] for b in (begin, past.begin))
         return seconds is None or seconds > before
