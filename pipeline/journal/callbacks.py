@@ -30,7 +30,7 @@ class SearchBegin:
         task: `classification` or `regression`.
         objective: Name of the metric that is optimised, for example `val_loss`.
         direction: `min` or `max`.
-        fingerprint: Digest of everything that decides the search's results.
+        fingerprint: Digest of everything that decides the search's results, `modules` included.
         sweep: Identifier shared by the searches of one Hydra multirun, or None.
         seed: Seed of the whole search.
         executions_per_trial: Trainings of each trial, at least 1.
@@ -42,6 +42,8 @@ class SearchBegin:
         overrides: What the command line changed.
         versions: Versions of the packages that decide results.
         time: Seconds since the epoch.
+        modules: Digests of the user's own modules that the configuration reaches, by name; None
+            in journals of before they counted.
     """
 
     search: str
@@ -64,6 +66,7 @@ class SearchBegin:
     overrides: list[str]
     versions: Mapping[str, str]
     time: float
+    modules: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

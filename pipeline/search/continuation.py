@@ -54,6 +54,7 @@ def resume_of(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
 def catch_up(
     folder: Folder,
     oracle: Oracle,
+    name: str,
     max_attempts: int | None,
     listeners: Listeners,
 ) -> Earlier:
@@ -62,6 +63,7 @@ def catch_up(
     Args:
         folder: The search's folder, held by this process.
         oracle: It knows of no trial yet.
+        name: The search's name, as configured now.
         max_attempts: As in `lost_attempts`.
         listeners: Told of attempts whose end nobody lived to tell.
 
@@ -69,6 +71,8 @@ def catch_up(
         What the tuner has to know; nothing of a search that starts now.
     """
     if folder.past is None:
+        if folder.changed is not None:
+            listeners.console.print(folder.changed, soft_wrap=True)
         return Earlier()
     past = revived(folder.past, max_attempts)
     told = (record for _, record in follow(folder.path))
@@ -79,6 +83,8 @@ def catch_up(
     past = revived(read(folder.path), max_attempts)
     oracle.restore(restored_trials(past))
     where = f"Continuing {folder.path.name} at {position(past)}"
+    if name != folder.past.begin.name:
+        where += f"; name={name} alone makes no other search, resume=never does"
     listeners.console.print(where, soft_wrap=True)
     return earlier(past)
 

@@ -18,6 +18,7 @@ from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
 from pipeline.search.deaths import revived
+from pipeline.search.identity import is_same_search
 from pipeline.search.trial_files import FOLDER
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
@@ -31,11 +32,13 @@ class Folder:
         path: The folder; its name is the search's identifier.
         past: What earlier processes did of this search; None if it starts now.
         only_undelivered: Whether they did all of it, and the last one died on its way to MLflow.
+        changed: Why it does not go on with an earlier one, if that could be expected.
     """
 
     path: Path
     past: History | None
     only_undelivered: bool
+    changed: str | None = None
 
 
 @contextmanager
@@ -61,6 +64,7 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
             f"resume=must found no unfinished search of this configuration in {storage}; "
             "allowed: resume=auto, which starts a new one"
         )
+    changed = changed_since(storage, begin) if past is None and resume is Resume.auto else None
     path = storage / (past.begin.search if past else new_identifier(begin.name))
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -82,7 +86,7 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
         done = past is not None and past.finished and not _extends(begin, past)
         (path / _RUNNING).touch()
         try:
-            yield Folder(path, past, done)
+            yield Folder(path, past, done, changed)
         finally:
             (path / _RUNNING).unlink()
     finally:
@@ -106,19 +110,51 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
     Raises:
         ConfigError: A journal is damaged, so that nobody can tell whose it is.
     """
-    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
-    for journal in sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True):
+    for journal in _newest_first(storage):
         with _telling_damage(journal.parent):
             first = next((record for _, record in follow(journal.parent)), None)
             if first is None:  # the process died while it wrote the first record
                 continue
             if not isinstance(first, SearchBegin):
                 raise JournalError(f"{journal} does not begin with a search")
-            if first.fingerprint == begin.fingerprint:
-                past = read(journal.parent)
+            if not is_same_search(first, begin):
+                continue
+            past = read(journal.parent)
+            if is_same_search(past.begin, begin):
                 died = (journal.parent / _RUNNING).exists()
                 return past if not past.finished or died or _extends(begin, past) else None
     return None
+
+
+def changed_since(storage: Path, begin: SearchBegin) -> str | None:
+    """Say which modules of the user's keep the same command from going on with its last search.
+
+    Args:
+        storage: Where searches live.
+        begin: The search that is about to start.
+
+    Returns:
+        A sentence; None if there is none that would go on without the change.
+    """
+    asked = decisive(begin.overrides)
+    for journal in _newest_first(storage):
+        try:
+            past = read(journal.parent)
+        except (JournalError, OSError):  # told by what looks for a search to continue
+            continue
+        then, now = past.begin.modules, begin.modules
+        if then is None or now is None or decisive(past.begin.overrides) != asked:
+            continue
+        changed = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        if not changed or past.finished:
+            return None
+        return f"{', '.join(changed)} changed since {past.begin.search}, which is not continued"
+    return None
+
+
+def _newest_first(storage: Path) -> list[Path]:
+    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
+    return sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def find_ended(storage: Path, begin: SearchBegin) -> History | None:
@@ -136,7 +172,7 @@ def find_ended(storage: Path, begin: SearchBegin) -> History | None:
     for journal in storage.glob(f"*/{FILE_NAME}"):
         try:
             first = next((record for _, record in follow(journal.parent)), None)
-            if getattr(first, "fingerprint", None) != begin.fingerprint:
+            if not isinstance(first, SearchBegin) or not is_same_search(first, begin):
                 continue
             records = [record for _, record in follow(journal.parent)]
             past = fold(records)
