@@ -42,8 +42,10 @@ class SearchBegin:
         overrides: What the command line changed.
         versions: Versions of the packages that decide results.
         time: Seconds since the epoch.
+        settings: The fingerprint without `modules`; it is the same one in journals of before
+            they counted, which have None here.
         modules: Digests of the user's own modules that the configuration reaches, by name; None
-            in journals of before they counted.
+            likewise.
     """
 
     search: str
@@ -66,6 +68,7 @@ class SearchBegin:
     overrides: list[str]
     versions: Mapping[str, str]
     time: float
+    settings: str | None = None
     modules: Mapping[str, str] | None = None
 
 

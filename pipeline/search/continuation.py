@@ -70,9 +70,9 @@ def catch_up(
     Returns:
         What the tuner has to know; nothing of a search that starts now.
     """
+    if folder.changed is not None:
+        listeners.console.print(folder.changed, soft_wrap=True)
     if folder.past is None:
-        if folder.changed is not None:
-            listeners.console.print(folder.changed, soft_wrap=True)
         return Earlier()
     past = revived(folder.past, max_attempts)
     told = (record for _, record in follow(folder.path))

@@ -55,7 +55,7 @@ def describe(
     executions = config.training.executions_per_trial
     epochs = _total_epochs(oracle, config.training.epochs)
     modules = users_modules(config, config_dir)
-    known = fingerprint(config, dataset.digest, _source(hypermodel), space)
+    settings = fingerprint(config, dataset.digest, _source(hypermodel), space)
     return SearchBegin(
         search="",
         name=config.name,
@@ -65,7 +65,7 @@ def describe(
         task=dataset.task,
         objective=config.objective.name,
         direction=config.objective.direction.value,
-        fingerprint=with_modules(known, modules),
+        fingerprint=_with_modules(settings, modules),
         sweep=sweep,
         seed=config.seed,
         executions_per_trial=executions,
@@ -77,6 +77,7 @@ def describe(
         overrides=hidden(config.tracking.uri, list(overrides)),
         versions={name: version(name) for name in _PACKAGES},
         time=time.time(),
+        settings=settings,
         modules=modules,
     )
 
@@ -99,19 +100,29 @@ def users_modules(config: Config, config_dir: Path | None = None) -> dict[str, s
     return modules if main is None else {"__main__": main, **modules}
 
 
-def with_modules(known: str, modules: Mapping[str, str]) -> str:
+def _with_modules(settings: str, modules: Mapping[str, str]) -> str:
     """Return a fingerprint in which modules count too; the same one if there are none."""
     if not modules:
-        return known
-    return hashlib.sha256(json.dumps([known, modules], sort_keys=True).encode()).hexdigest()[:16]
+        return settings
+    return hashlib.sha256(json.dumps([settings, modules], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def has_same_settings(past: SearchBegin, begin: SearchBegin) -> bool:
+    """Whether what began once and what begins now differ in the user's modules at most."""
+    return (past.settings or past.fingerprint) == (begin.settings or begin.fingerprint)
+
+
+def changed_modules(past: SearchBegin, begin: SearchBegin) -> list[str]:
+    """Return the user's modules that differ; none if the journal is of before they counted."""
+    then, now = past.modules, begin.modules
+    if then is None or now is None:
+        return []
+    return sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
 
 
 def is_same_search(past: SearchBegin, begin: SearchBegin) -> bool:
     """Whether what began once and what begins now may continue one another."""
-    known = past.fingerprint
-    if past.modules is None:
-        known = with_modules(known, begin.modules or {})
-    return known == begin.fingerprint
+    return has_same_settings(past, begin) and not changed_modules(past, begin)
 
 
 def fingerprint(

@@ -18,7 +18,7 @@ from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
 from pipeline.search.deaths import revived
-from pipeline.search.identity import is_same_search
+from pipeline.search.identity import changed_modules, has_same_settings, is_same_search
 from pipeline.search.trial_files import FOLDER
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
@@ -32,7 +32,7 @@ class Folder:
         path: The folder; its name is the search's identifier.
         past: What earlier processes did of this search; None if it starts now.
         only_undelivered: Whether they did all of it, and the last one died on its way to MLflow.
-        changed: Why it does not go on with an earlier one, if that could be expected.
+        changed: Which of the user's modules changed since an earlier search, in a sentence.
     """
 
     path: Path
@@ -64,7 +64,7 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
             f"resume=must found no unfinished search of this configuration in {storage}; "
             "allowed: resume=auto, which starts a new one"
         )
-    changed = changed_since(storage, begin) if past is None and resume is Resume.auto else None
+    changed = None if resume is Resume.never else _told_of_change(storage, past, begin)
     path = storage / (past.begin.search if past else new_identifier(begin.name))
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
 
     It can if it has not finished, if it completed and its budget was smaller, if it failed because
     its processes died and more deaths are allowed now, or if its process died before MLflow had
-    all of it.
+    all of it. If nothing but its final model is to be made, the user's modules may have changed.
 
     Args:
         storage: Where searches live.
@@ -117,38 +117,48 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
                 continue
             if not isinstance(first, SearchBegin):
                 raise JournalError(f"{journal} does not begin with a search")
-            if not is_same_search(first, begin):
+            if not has_same_settings(first, begin):
                 continue
             past = read(journal.parent)
-            if is_same_search(past.begin, begin):
+            if is_same_search(first, begin) and is_same_search(past.begin, begin):
                 died = (journal.parent / _RUNNING).exists()
                 return past if not past.finished or died or _extends(begin, past) else None
+            if _lacks_only_its_model(past) and not _extends(begin, past):
+                return past
     return None
 
 
-def changed_since(storage: Path, begin: SearchBegin) -> str | None:
-    """Say which modules of the user's keep the same command from going on with its last search.
+def _lacks_only_its_model(past: History) -> bool:
+    """Whether all trials are done: what ended the final training may have been mended since."""
+    done = past.end is not None and past.end.status is Status.COMPLETED
+    return done and not past.finished
+
+
+def _told_of_change(storage: Path, past: History | None, begin: SearchBegin) -> str | None:
+    """Say which of the user's modules changed since the same command's last search.
 
     Args:
         storage: Where searches live.
+        past: The search that is continued; None if one starts.
         begin: The search that is about to start.
 
     Returns:
-        A sentence; None if there is none that would go on without the change.
+        A sentence; None if they make no difference.
     """
+    if past is not None:
+        names = ", ".join(changed_modules(past.begin, begin))
+        return f"{names} changed since the trials were run" if names else None
     asked = decisive(begin.overrides)
     for journal in _newest_first(storage):
         try:
             past = read(journal.parent)
         except (JournalError, OSError):  # told by what looks for a search to continue
             continue
-        then, now = past.begin.modules, begin.modules
-        if then is None or now is None or decisive(past.begin.overrides) != asked:
-            continue
-        changed = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-        if not changed or past.finished:
-            return None
-        return f"{', '.join(changed)} changed since {past.begin.search}, which is not continued"
+        if past.begin.modules is not None and decisive(past.begin.overrides) == asked:
+            names = ", ".join(changed_modules(past.begin, begin))
+            if past.finished or not names:
+                return None
+            return f"{names} changed since {past.begin.search}, which is not continued"
     return None
 
 
@@ -172,10 +182,12 @@ def find_ended(storage: Path, begin: SearchBegin) -> History | None:
     for journal in storage.glob(f"*/{FILE_NAME}"):
         try:
             first = next((record for _, record in follow(journal.parent)), None)
-            if not isinstance(first, SearchBegin) or not is_same_search(first, begin):
+            if not isinstance(first, SearchBegin) or not has_same_settings(first, begin):
                 continue
             records = [record for _, record in follow(journal.parent)]
             past = fold(records)
+            if not is_same_search(past.begin, begin):
+                continue
         except (JournalError, OSError):  # told by what looks for a search to continue
             continue
         asked = (record for record in records if isinstance(record, SearchBegin))
