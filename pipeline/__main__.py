@@ -154,7 +154,14 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     try:
         overrides = list(hydra_config.overrides.task)
         with exits_are_failures(_complain):
-            result = run_search(config, overrides=overrides, sweep=sweep, on_folder=note)
+            given = _config_dir()
+            result = run_search(
+                config,
+                overrides=overrides,
+                sweep=sweep,
+                config_dir=None if given is None else Path(given),
+                on_folder=note,
+            )
     except ConfigError as error:
         return _wrong(error, config=config, full_error=full_error)
     except SearchError as error:

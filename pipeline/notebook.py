@@ -26,8 +26,9 @@ def run_search(*overrides: str, config_dir: str | Path | None = None) -> Search:
         >>> search = run_search("strategy=hyperband", "training.epochs=5")
         >>> search.best_hyperparameters
     """
-    config = compose_config(overrides, None if config_dir is None else str(config_dir))
+    folder = None if config_dir is None else Path(config_dir)
+    config = compose_config(overrides, None if folder is None else str(folder))
     quieten()
     with without_startup_noise():
         from pipeline.search.search import run_search as run  # imports Keras
-    return load_search(run(config, overrides=overrides).directory)
+    return load_search(run(config, overrides=overrides, config_dir=folder).directory)

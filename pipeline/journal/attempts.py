@@ -7,6 +7,9 @@ from typing import Any
 
 from pipeline.journal.callbacks import EpochEnd, Status, TrialBegin, TrialEnd
 
+_SETBACKS_A_DEATH = 10
+_NOWHERE = (-1, -1)  # execution and epoch
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -16,9 +19,9 @@ class Attempt:
         begin: How it started.
         epochs: Its epochs so far, in the order they were trained, each once.
         end: How it ended, None while it runs or if the process died.
-        deaths: How many processes in a row began or continued it, did not live to tell how it
-            ended, and trained no epoch that the one before had not; 1 for one that did. A process
-            that is still at it counts.
+        deaths: How many processes died in it since it last got further, although they had the
+            chance to: they had told again all epochs that were known. Ten that had not count as
+            one. A process that is still at it counts.
         seconds: Time spent on it by all processes, as far as they told.
     """
 
@@ -94,18 +97,18 @@ class Told:
         self._end: TrialEnd | None = None
         self._epochs: dict[tuple[int, int], EpochEnd] = {}
         self._running = False
-        self._deaths = 0
+        self._deaths = self._setbacks = 0
         self._seconds = 0.0
         self._started = self._latest = begin.time
-        self._furthest = self._furthest_before = (-1, -1)  # execution and epoch
+        self._furthest = self._furthest_before = self._reached = _NOWHERE
 
     def start(self, record: TrialBegin) -> None:
         """Note that a process begins or continues it."""
-        self._deaths = self._deaths_so_far()
+        self._deaths, self._setbacks = self._counted()
         self._seconds += self._latest - self._started
         self._begin, self._end, self._running = record, None, True
         self._started = self._latest = record.time
-        self._furthest_before = self._furthest
+        self._furthest_before, self._reached = self._furthest, _NOWHERE
 
     def add(self, record: EpochEnd) -> None:
         """Note an epoch.
@@ -119,24 +122,36 @@ class Told:
             for other in [other for other in self._epochs if other >= position]:
                 del self._epochs[other]
             self._epochs[position] = record
+        self._reached = max(self._reached, position)
         self._furthest = max(self._furthest, position)
         self._latest = record.time
 
     def finish(self, record: TrialEnd) -> None:
         """Note how it ended."""
         self._end, self._running, self._latest = record, False, record.time
+        if record.deaths:  # told by a process that began none itself
+            self._deaths, self._setbacks = record.deaths, 0
 
     def as_attempt(self) -> Attempt:
         """Return it as it stands."""
         seconds = self._seconds + self._latest - self._started
         epochs = tuple(self._epochs.values())
-        return Attempt(self._begin, epochs, self._end, self._deaths_so_far(), seconds)
+        deaths, setbacks = self._counted()
+        deaths += setbacks // _SETBACKS_A_DEATH
+        return Attempt(self._begin, epochs, self._end, deaths, seconds)
 
-    def _deaths_so_far(self) -> int:
-        """Return the deaths, that of a process that told of no end included."""
+    def _counted(self) -> tuple[int, int]:
+        """Return deaths and setbacks: those of processes that had no chance to get further.
+
+        A process that told of no end is among them.
+        """
+        if self._furthest > self._furthest_before:
+            return 0, 0
         if not self._running:
-            return self._deaths
-        return 1 if self._furthest > self._furthest_before else self._deaths + 1
+            return self._deaths, self._setbacks
+        if self._reached < self._furthest:
+            return self._deaths, self._setbacks + 1
+        return self._deaths + 1, self._setbacks
 
 
 def same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

@@ -30,7 +30,7 @@ class SearchBegin:
         task: `classification` or `regression`.
         objective: Name of the metric that is optimised, for example `val_loss`.
         direction: `min` or `max`.
-        fingerprint: Digest of everything that decides the search's results.
+        fingerprint: Digest of everything that decides the search's results, `modules` included.
         sweep: Identifier shared by the searches of one Hydra multirun, or None.
         seed: Seed of the whole search.
         executions_per_trial: Trainings of each trial, at least 1.
@@ -42,6 +42,10 @@ class SearchBegin:
         overrides: What the command line changed.
         versions: Versions of the packages that decide results.
         time: Seconds since the epoch.
+        settings: The fingerprint without `modules`; it is the same one in journals of before
+            they counted, which have None here.
+        modules: Digests of the user's own modules that the configuration reaches, by name; None
+            likewise.
     """
 
     search: str
@@ -64,6 +68,8 @@ class SearchBegin:
     overrides: list[str]
     versions: Mapping[str, str]
     time: float
+    settings: str | None = None
+    modules: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,7 @@ class TrialEnd:
         declared: Hyperparameters that the search space did not have before this trial, as
             KerasTuner's configuration; a hypermodel's own `fit` may declare some.
         declared_values: Their values in this trial.
+        deaths: As in `Attempt`, if it FAILED because of them; else 0.
     """
 
     trial: str
@@ -146,6 +153,7 @@ class TrialEnd:
     time: float
     declared: list[dict[str, Any]] = field(default_factory=list)
     declared_values: Mapping[str, Any] = field(default_factory=dict)
+    deaths: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What is counted of a search's attempts: failures, time, and trials that failed in a row."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from keras_tuner.engine.trial import TrialStatus
@@ -15,11 +15,13 @@ class Earlier:
         attempts: FAILED attempts, by trial.
         seconds: Time spent on the attempt that is continued, by trial.
         elapsed: Time spent on attempts that ended.
+        needed: Trials whose files are needed yet, beside those of which the oracle knows.
     """
 
     attempts: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
+    needed: Collection[str] = ()
 
 
 class Attempts:

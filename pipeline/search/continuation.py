@@ -1,21 +1,19 @@
 """What an unfinished search hands on to the process that continues it."""
 
-import time
 from collections.abc import Sequence
 
 import keras_tuner
 
 from pipeline.configuration.config import ConfigError, Resume
-from pipeline.journal.callbacks import Status, TrialEnd
+from pipeline.journal.callbacks import Status
 from pipeline.journal.history import Attempt, History, follow, read
 from pipeline.search.attempts import Earlier
+from pipeline.search.deaths import lost_attempts, needed_yet, revived, still_holds
 from pipeline.search.listeners import Listeners
 from pipeline.search.storage import Folder
 from pipeline.search.trial_values import restored_values
 from pipeline.strategies import Oracle, RestoredTrial
 from pipeline.terminal.wording import count
-
-_MOST_DEATHS = 3
 
 
 def position(past: History) -> str:
@@ -56,6 +54,7 @@ def resume_of(resume: Resume, oracle: keras_tuner.Oracle) -> Resume:
 def catch_up(
     folder: Folder,
     oracle: Oracle,
+    name: str,
     max_attempts: int | None,
     listeners: Listeners,
 ) -> Earlier:
@@ -64,44 +63,30 @@ def catch_up(
     Args:
         folder: The search's folder, held by this process.
         oracle: It knows of no trial yet.
+        name: The search's name, as configured now.
         max_attempts: As in `lost_attempts`.
         listeners: Told of attempts whose end nobody lived to tell.
 
     Returns:
         What the tuner has to know; nothing of a search that starts now.
     """
+    if folder.changed is not None:
+        listeners.console.print(folder.changed, soft_wrap=True)
     if folder.past is None:
         return Earlier()
-    listeners.progress.replay(record for _, record in follow(folder.path))
-    for end in lost_attempts(folder.past, max_attempts):
+    past = revived(folder.past, max_attempts)
+    told = (record for _, record in follow(folder.path))
+    listeners.progress.replay(record for record in told if still_holds(record, past))
+    for end in lost_attempts(past, max_attempts):
         for callback in listeners.callbacks:
             callback.on_trial_end(end)
-    past = read(folder.path)
+    past = revived(read(folder.path), max_attempts)
     oracle.restore(restored_trials(past))
     where = f"Continuing {folder.path.name} at {position(past)}"
+    if name != folder.past.begin.name:
+        where += f"; name={name} alone makes no other search, resume=never does"
     listeners.console.print(where, soft_wrap=True)
     return earlier(past)
-
-
-def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
-    """Return the ends of attempts in which the process died once too often.
-
-    Running out of memory or a segmentation fault takes the process down, and KerasTuner then runs
-    the trial again for ever (its issue 439).
-
-    Args:
-        past: The search so far; no process runs it.
-        max_attempts: How often a trial is tried; tries that raised do not count here. None
-            allows three deaths: a process may also be killed for reasons that are not the trial's.
-
-    Returns:
-        Ends that nobody lived to tell.
-    """
-    return [
-        _end_of(attempt)
-        for attempt in past.attempts
-        if attempt.end is None and attempt.deaths >= (max_attempts or _MOST_DEATHS)
-    ]
 
 
 def restored_trials(past: History) -> list[RestoredTrial]:
@@ -146,23 +131,5 @@ def earlier(past: History) -> Earlier:
             for attempt in past.attempts
             if attempt.end is not None and not attempt.continues
         ),
-    )
-
-
-def _end_of(attempt: Attempt) -> TrialEnd:
-    """Return the end of an attempt that takes its process down whenever it is tried."""
-    times = count(attempt.deaths, "time")
-    return TrialEnd(
-        trial=attempt.begin.trial,
-        attempt=attempt.begin.attempt,
-        status=Status.FAILED,
-        score=None,
-        best_epoch=None,
-        metrics={},
-        epochs_trained=len(attempt.epochs),
-        duration_seconds=attempt.seconds,
-        final=True,
-        message=f"the process died {times} while it ran this trial; it may need too much memory",
-        traceback=None,
-        time=time.time(),
+        needed=needed_yet(past),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
@@ -18,6 +19,9 @@ from pipeline.configuration.config import Config
 from pipeline.configuration.secrets import hidden
 from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin
+from pipeline.search.main_code import main_code
+from pipeline.search.own_modules import own_modules
+from pipeline.search.targets import named_paths
 
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
 # More trials or iterations extend the same search.
@@ -31,6 +35,7 @@ def describe(
     oracle: keras_tuner.Oracle,
     overrides: Sequence[str],
     sweep: str | None,
+    config_dir: Path | None = None,
 ) -> SearchBegin:
     """Return the record that opens a search, with no secret in it.
 
@@ -41,6 +46,7 @@ def describe(
         oracle: What proposes its trials.
         overrides: What was changed on the command line.
         sweep: Identifier shared by the searches of one sweep.
+        config_dir: A folder with groups of the user's own, and maybe modules.
 
     Returns:
         The record; its `search` is still empty.
@@ -48,6 +54,8 @@ def describe(
     space = oracle.hyperparameters.get_config()["space"]
     executions = config.training.executions_per_trial
     epochs = _total_epochs(oracle, config.training.epochs)
+    modules = users_modules(config, config_dir)
+    settings = fingerprint(config, dataset.digest, _source(hypermodel), space)
     return SearchBegin(
         search="",
         name=config.name,
@@ -57,7 +65,7 @@ def describe(
         task=dataset.task,
         objective=config.objective.name,
         direction=config.objective.direction.value,
-        fingerprint=fingerprint(config, dataset.digest, _source(hypermodel), space),
+        fingerprint=_with_modules(settings, modules),
         sweep=sweep,
         seed=config.seed,
         executions_per_trial=executions,
@@ -69,13 +77,58 @@ def describe(
         overrides=hidden(config.tracking.uri, list(overrides)),
         versions={name: version(name) for name in _PACKAGES},
         time=time.time(),
+        settings=settings,
+        modules=modules,
     )
+
+
+def users_modules(config: Config, config_dir: Path | None = None) -> dict[str, str]:
+    """Return digests of the user's own modules that a configuration's `_target_`s reach.
+
+    Args:
+        config: The typed configuration.
+        config_dir: Modules in it are the user's, as those of the working directory are.
+
+    Returns:
+        A digest of each, by name. `__main__` is one where it has what is reached.
+    """
+    nodes = [config.dataset, config.model, config.strategy, config.callbacks]
+    names = [*named_paths(nodes)]
+    main, used = main_code(names)
+    folders = [Path.cwd(), *([] if config_dir is None else [config_dir])]
+    modules = own_modules([*names, *used], folders)
+    return modules if main is None else {"__main__": main, **modules}
+
+
+def _with_modules(settings: str, modules: Mapping[str, str]) -> str:
+    """Return a fingerprint in which modules count too; the same one if there are none."""
+    if not modules:
+        return settings
+    return hashlib.sha256(json.dumps([settings, modules], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def has_same_settings(past: SearchBegin, begin: SearchBegin) -> bool:
+    """Whether what began once and what begins now differ in the user's modules at most."""
+    return (past.settings or past.fingerprint) == (begin.settings or begin.fingerprint)
+
+
+def changed_modules(past: SearchBegin, begin: SearchBegin) -> list[str]:
+    """Return the user's modules that differ; none if the journal is of before they counted."""
+    then, now = past.modules, begin.modules
+    if then is None or now is None:
+        return []
+    return sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
+
+
+def is_same_search(past: SearchBegin, begin: SearchBegin) -> bool:
+    """Whether what began once and what begins now may continue one another."""
+    return has_same_settings(past, begin) and not changed_modules(past, begin)
 
 
 def fingerprint(
     config: Config, digest: str, source: str, space: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Return a digest of everything that decides a search's results, its budget left out.
+    """Return a digest of what decides a search's results but modules; its budget is left out.
 
     Args:
         config: The typed configuration.

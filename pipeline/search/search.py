@@ -59,6 +59,7 @@ def run_search(
     *,
     overrides: Sequence[str] = (),
     sweep: str | None = None,
+    config_dir: Path | None = None,
     on_folder: Callable[[Path], None] = lambda _folder: None,
 ) -> SearchResult:
     """Run one search, or continue it.
@@ -68,6 +69,7 @@ def run_search(
             or the command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
+        config_dir: A folder with groups of the user's own, whose modules are the user's as well.
         on_folder: Told of the search's folder before it begins, however it ends.
 
     Returns:
@@ -87,7 +89,9 @@ def run_search(
     dataset = components.make_dataset(config.dataset)
     config = named(config, dataset.name)
     parts = _Parts.of(config, dataset)
-    begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep)
+    begin = describe(
+        config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep, config_dir
+    )
     console = Console(quiet=config.verbose == 0, highlight=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
@@ -147,7 +151,9 @@ def _run_in(
             max_failed_trials=config.max_failed_trials,
             max_seconds=config.max_seconds,
             verification=Verification(trainer, config.training.verify),
-            earlier=continuation.catch_up(folder, parts.oracle, config.max_attempts, listeners),
+            earlier=continuation.catch_up(
+                folder, parts.oracle, config.name, config.max_attempts, listeners
+            ),
             should_stop=interruption.requested,
         )
         with interruption.awaited():

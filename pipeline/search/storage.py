@@ -17,6 +17,8 @@ from pipeline.journal.arrays import check_arrays
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
+from pipeline.search.deaths import revived
+from pipeline.search.identity import changed_modules, has_same_settings, is_same_search
 from pipeline.search.trial_files import FOLDER
 
 _RUNNING = "running"  # a file that a process leaves behind if it dies
@@ -30,11 +32,13 @@ class Folder:
         path: The folder; its name is the search's identifier.
         past: What earlier processes did of this search; None if it starts now.
         only_undelivered: Whether they did all of it, and the last one died on its way to MLflow.
+        changed: Which of the user's modules changed since an earlier search, in a sentence.
     """
 
     path: Path
     past: History | None
     only_undelivered: bool
+    changed: str | None = None
 
 
 @contextmanager
@@ -60,6 +64,7 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
             f"resume=must found no unfinished search of this configuration in {storage}; "
             "allowed: resume=auto, which starts a new one"
         )
+    changed = None if resume is Resume.never else _told_of_change(storage, past, begin)
     path = storage / (past.begin.search if past else new_identifier(begin.name))
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -81,7 +86,7 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
         done = past is not None and past.finished and not _extends(begin, past)
         (path / _RUNNING).touch()
         try:
-            yield Folder(path, past, done)
+            yield Folder(path, past, done, changed)
         finally:
             (path / _RUNNING).unlink()
     finally:
@@ -91,8 +96,9 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
 def find_continued(storage: Path, begin: SearchBegin) -> History | None:
     """Return the newest search of the same fingerprint, if it can go on.
 
-    It can if it has not finished, if it completed and its budget was smaller, or if its process
-    died before MLflow had all of it.
+    It can if it has not finished, if it completed and its budget was smaller, if it failed because
+    its processes died and more deaths are allowed now, or if its process died before MLflow had
+    all of it. If nothing but its final model is to be made, the user's modules may have changed.
 
     Args:
         storage: Where searches live.
@@ -104,19 +110,61 @@ def find_continued(storage: Path, begin: SearchBegin) -> History | None:
     Raises:
         ConfigError: A journal is damaged, so that nobody can tell whose it is.
     """
-    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
-    for journal in sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True):
+    for journal in _newest_first(storage):
         with _telling_damage(journal.parent):
             first = next((record for _, record in follow(journal.parent)), None)
             if first is None:  # the process died while it wrote the first record
                 continue
             if not isinstance(first, SearchBegin):
                 raise JournalError(f"{journal} does not begin with a search")
-            if first.fingerprint == begin.fingerprint:
-                past = read(journal.parent)
+            if not has_same_settings(first, begin):
+                continue
+            past = read(journal.parent)
+            if is_same_search(first, begin) and is_same_search(past.begin, begin):
                 died = (journal.parent / _RUNNING).exists()
                 return past if not past.finished or died or _extends(begin, past) else None
+            if _lacks_only_its_model(past) and not _extends(begin, past):
+                return past
     return None
+
+
+def _lacks_only_its_model(past: History) -> bool:
+    """Whether all trials are done: what ended the final training may have been mended since."""
+    done = past.end is not None and past.end.status is Status.COMPLETED
+    return done and not past.finished
+
+
+def _told_of_change(storage: Path, past: History | None, begin: SearchBegin) -> str | None:
+    """Say which of the user's modules changed since the same command's last search.
+
+    Args:
+        storage: Where searches live.
+        past: The search that is continued; None if one starts.
+        begin: The search that is about to start.
+
+    Returns:
+        A sentence; None if they make no difference.
+    """
+    if past is not None:
+        names = ", ".join(changed_modules(past.begin, begin))
+        return f"{names} changed since the trials were run" if names else None
+    asked = decisive(begin.overrides)
+    for journal in _newest_first(storage):
+        try:
+            past = read(journal.parent)
+        except (JournalError, OSError):  # told by what looks for a search to continue
+            continue
+        if past.begin.modules is not None and decisive(past.begin.overrides) == asked:
+            names = ", ".join(changed_modules(past.begin, begin))
+            if past.finished or not names:
+                return None
+            return f"{names} changed since {past.begin.search}, which is not continued"
+    return None
+
+
+def _newest_first(storage: Path) -> list[Path]:
+    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
+    return sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def find_ended(storage: Path, begin: SearchBegin) -> History | None:
@@ -134,10 +182,12 @@ def find_ended(storage: Path, begin: SearchBegin) -> History | None:
     for journal in storage.glob(f"*/{FILE_NAME}"):
         try:
             first = next((record for _, record in follow(journal.parent)), None)
-            if getattr(first, "fingerprint", None) != begin.fingerprint:
+            if not isinstance(first, SearchBegin) or not has_same_settings(first, begin):
                 continue
             records = [record for _, record in follow(journal.parent)]
             past = fold(records)
+            if not is_same_search(past.begin, begin):
+                continue
         except (JournalError, OSError):  # told by what looks for a search to continue
             continue
         asked = (record for record in records if isinstance(record, SearchBegin))
@@ -154,7 +204,8 @@ def _is_same_job(one: SearchBegin, other: SearchBegin) -> bool:
 def _has_ended(past: History, begin: SearchBegin) -> bool:
     """Whether a job need not run again."""
     if past.end is not None and past.end.status is Status.FAILED:
-        return not past.end.wrong_configuration  # it may have been mended since
+        # A wrong configuration may have been mended since.
+        return not past.end.wrong_configuration and not _extends(begin, past)
     return past.finished and not _extends(begin, past)
 
 
@@ -162,7 +213,7 @@ def _extends(begin: SearchBegin, past: History) -> bool:
     """Whether a search has a larger budget than an earlier one that used its own up."""
     assert past.end is not None
     if past.end.status is not Status.COMPLETED:
-        return False
+        return revived(past, begin.config.get("max_attempts")) is not past
     if past.end.out_of_time:
         seconds, before = (b.config["max_seconds"] for b in (begin, past.begin))
         return seconds is None or seconds > before

@@ -54,7 +54,7 @@ class Target:
         try:
             call = instantiate(dict(node), _convert_="all", _partial_=True)
         except InstantiationException as error:
-            lost = next(filter(_leads_nowhere, _paths(node)), None)
+            lost = next(filter(_leads_nowhere, named_paths(node)), None)
             reason = _reason(error) if lost is None else _unresolved(lost)
             raise ConfigError(f"{key}: {reason}") from error
         if inspect.isclass(call.func) and not issubclass(call.func, kind):
@@ -152,17 +152,20 @@ def _is_ours(error: BaseException) -> bool:
     return bool(frames) and frames[-1][0].f_globals["__name__"].startswith("pipeline.")
 
 
-def _paths(node: Any) -> Iterator[str]:
+def named_paths(node: Any) -> Iterator[str]:
     """Yield the dotted paths that a node names, with those of the nodes in it."""
     if isinstance(node, Mapping):
         path = node.get("_target_")
         if isinstance(path, str):
             yield path
+            # A function that is given as it is: hydra.utils.get_method and others.
+            if path.startswith("hydra.utils.get_") and isinstance(node.get("path"), str):
+                yield node["path"]
         for value in node.values():
-            yield from _paths(value)
+            yield from named_paths(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _paths(value)
+            yield from named_paths(value)
 
 
 def _leads_nowhere(path: str) -> bool:

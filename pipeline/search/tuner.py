@@ -89,6 +89,7 @@ class Tuner(keras_tuner.Tuner):
         self._should_stop = should_stop
         ended = [oracle.trials[trial] for trial in oracle.end_order]
         self._attempts = Attempts(earlier, [trial.status for trial in ended])
+        self._needed_yet = earlier.needed
         self._epochs_trained = 0
         self._out_of_time = False
         for trial in ended:
@@ -244,7 +245,7 @@ class Tuner(keras_tuner.Tuner):
     def _delete_files(self) -> None:
         """Delete what no trial can need any more; only our oracles say what they need."""
         if hasattr(self.oracle, "needed_trials"):
-            self._files.delete_others(self.oracle.needed_trials())
+            self._files.delete_others({*self.oracle.needed_trials(), *self._needed_yet})
 
     def _check_failures(self, failure: BaseException | None) -> None:
         if self._attempts.failed_in_a_row >= self._max_failed_trials:

@@ -64,6 +64,8 @@ class Run:
         """Let it run again."""
         self.status = self.end = None
         self.tags["pipeline.status"] = _RUNNING
+        if "pipeline.message" in self.tags:
+            self.tags["pipeline.message"] = ""
         self.changed = True
 
     def log(self, name: str, value: float, time: float, step: int = 0) -> None:
@@ -82,11 +84,12 @@ class _Trial:
     curves: Curves
     latest: float
     ended: bool = False
+    given_up: bool = False
 
     @property
     def over(self) -> bool:
         """Whether this attempt cannot be continued any more."""
-        return self.ended and self.run.status is not Status.INTERRUPTED
+        return self.ended and self.run.status is not Status.INTERRUPTED and not self.given_up
 
 
 class SearchRuns:
@@ -208,6 +211,9 @@ class SearchRuns:
             run.tags["pipeline.message"] = record.message
         if record.traceback:
             run.texts["traceback.txt"] = record.traceback
+        trial.given_up = record.deaths > 0
+        if trial.given_up:  # it may yet go on, and a point cannot be taken back
+            return
         trial.curves.end(record.time)
         for name in ("score", "best_epoch", "duration_seconds"):
             value = getattr(record, name)

@@ -132,16 +132,37 @@ def deaths_of(*lives):
     [
         ([0], 1),
         ([0, 0, 0], 3),
-        ([2], 1),
-        ([2, 2, 2], 3),
-        ([2, 1], 2),
-        ([2, 3], 1),  # it got further: the death before proves nothing
-        ([0, 0, 1], 1),
-        ([2, 3, 3, 0], 3),
+        ([2], 0),  # it got further
+        ([2, 2, 2], 2),
+        ([2, 1], 0),  # what was known had not been told again: it had no chance
+        ([2, 0, 1, 1, 0], 0),
+        ([2, 0, 2, 1, 2], 2),
+        ([2, 2, 2, 3], 0),
+        ([0, 0, 1], 0),
+        ([2, 3, 3, 0], 1),
+        ([2, *[0] * 10], 1),  # it may crash before it gets there
+        ([2, *[1] * 29, 2], 3),
     ],
 )
-def test_deaths_are_counted_until_it_gets_further(lives, deaths):
+def test_deaths_count_where_it_got_no_further_although_it_had_the_chance(lives, deaths):
     assert deaths_of(*lives) == deaths
+
+
+def test_deaths_that_ended_an_attempt_are_known_when_it_goes_on():
+    lives = (search_begin(), trial_begin(), search_begin(), trial_begin())
+    given_up = dataclasses.replace(trial_end(status=Status.FAILED), deaths=2)
+    (attempt,) = fold([*lives, given_up]).attempts
+    assert (attempt.deaths, attempt.end.deaths) == (2, 2)
+    (attempt,) = fold([*lives, given_up, search_begin(), trial_begin()]).attempts
+    assert (attempt.deaths, attempt.end) == (3, None)
+
+
+def test_a_process_that_got_further_forgives_deaths_however_it_ended():
+    died = (trial_begin(), trial_begin())
+    interrupted = trial_end(status=Status.INTERRUPTED, final=False)
+    lives = (*died, trial_begin(), epoch_end(), interrupted)
+    (attempt,) = fold([search_begin(), *lives]).attempts
+    assert attempt.deaths == 0
 
 
 def test_an_orderly_interruption_is_no_death():

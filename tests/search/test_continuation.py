@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import fold
-from pipeline.search.continuation import earlier, lost_attempts, position, restored_trials
+from pipeline.search.continuation import earlier, position, restored_trials
 from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 FAILED = {"status": Status.FAILED, "final": False}
@@ -37,22 +37,6 @@ def past(*records):
 )
 def test_says_where_it_continues(records, where):
     assert position(past(*records)) == where
-
-
-@pytest.mark.parametrize(("allowed", "lost"), [(1, True), (2, True), (3, False), (None, False)])
-def test_two_deaths(allowed, lost):
-    ends = lost_attempts(past(trial_begin("0001"), search_begin(), trial_begin("0001")), allowed)
-    assert len(ends) == lost
-    if ends:
-        assert (ends[0].trial, ends[0].status, ends[0].final) == ("0001", Status.FAILED, True)
-        assert "the process died 2 times while it ran this trial" in ends[0].message
-
-
-def test_attempts_that_raised_are_no_deaths():
-    records = (trial_begin("0001"), trial_end("0001", **FAILED), trial_begin("0001", 1))
-    assert not lost_attempts(past(*records), 2)
-    again = (search_begin(), trial_begin("0001", 1))
-    assert len(lost_attempts(past(*records, *again), 2)) == 1
 
 
 def test_what_is_spent():
