@@ -185,14 +185,15 @@ def test_links_to_mlflow():
 def test_only_pages_of_the_web_are_linked():
     page = render(plain(3), {"0001": "javascript:alert(1)", "0002": "file:///etc/passwd"})
     assert "javascript:alert" not in page
-    assert "file://" not in page
+    assert "/etc/passwd" not in page
 
 
 def test_the_best_trials_have_each_configuration_once():
     trials = [trial(f"{i:04}", {"x": 0.1 * (i % 6)}, 1 - i / 9) for i in range(8)]
     page = render(search(trials, X), {})
-    best = page[page.index("Best trials") : page.index("</table>", page.index("Best trials"))]
-    assert re.findall(r"\b000\d\b", best) == ["0007", "0006", "0005", "0004", "0003"]
+    start = page.index('aria-label="Best trials"')
+    best = page[start : page.index("</table>", start)]
+    assert re.findall(r">(000\d)<", best) == ["0007", "0006", "0005", "0004", "0003"]
 
 
 def test_nothing_that_people_name_is_taken_for_html():
