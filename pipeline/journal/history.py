@@ -1,5 +1,6 @@
 """The journal: the append-only truth of a search, and the trials it tells of."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -92,6 +93,9 @@ class Journal(SearchCallback):
 
     def _append(self, record: Record, *, durable: bool) -> None:
         line = encode(record).encode() + b"\n"
+        if os.fstat(self._file).st_nlink == 0:  # what is written would be lost without a word
+            gone = OSError(errno.ENOENT, "it was removed while the search ran")
+            raise StorageError(self._path, gone)
         try:
             write_all(self._file, line)
             if durable:

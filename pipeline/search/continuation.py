@@ -70,8 +70,8 @@ def catch_up(
     Returns:
         What the tuner has to know; nothing of a search that starts now.
     """
-    if folder.changed is not None:
-        listeners.console.print(folder.changed, soft_wrap=True)
+    for sentence in folder.told:
+        listeners.console.print(sentence, soft_wrap=True)
     if folder.past is None:
         return Earlier()
     past = revived(folder.past, max_attempts)

@@ -25,8 +25,9 @@ from pipeline.search.garbage import looked_at_later
 from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
 from pipeline.search.listeners import Listeners, deliver
+from pipeline.search.past_searches import find_ended
 from pipeline.search.saving_check import check_saving
-from pipeline.search.storage import Folder, find_ended, open_folder, write_config
+from pipeline.search.storage import Folder, open_folder, write_config
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
@@ -95,16 +96,17 @@ def run_search(
     console = Console(quiet=config.verbose == 0, highlight=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
-        console.print(f"Finished already: {ended.begin.search}", soft_wrap=True)
-        path = storage / ended.begin.search
-        result, _ = _deliver_rest(path, make_tracking(path), console)
-        _raise_failure(result.history, path)
+        console.print(f"Finished already: {ended.path.name}", soft_wrap=True)
+        result, _ = _deliver_rest(ended.path, make_tracking(ended.path), console)
+        _raise_failure(result.history, ended.path)
         return result
     lost: list[str] = explained("model", check_saving, parts.trainer, parts.space)
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):
-        begin = dataclasses.replace(begin, search=folder.path.name)
+        # A renamed folder's search keeps the name that its runs in MLflow know.
+        name = folder.past.begin.search if folder.past else folder.path.name
+        begin = dataclasses.replace(begin, search=name)
         on_folder(folder.path)
         tracking = make_tracking(folder.path)
         if folder.only_undelivered:
@@ -219,7 +221,8 @@ def _in_a_sentence(directory: Path, what_next: str) -> Iterator[None]:
     except OSError as error:
         if not is_storage_failure(error):
             raise
-        raise SearchError(f"{error}; make room, then {what_next}", directory) from error
+        advice = f"make room, then {what_next}" if directory.exists() else "it is gone"
+        raise SearchError(f"{error}; {advice}", directory) from error
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Where searches live: a folder each, its lock, and the one that a command continues."""
+"""Where searches live: a folder each, held by one process."""
 
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,16 +13,20 @@ import yaml
 from filelock import FileLock, Timeout
 
 from pipeline.configuration.config import ConfigError, Resume
-from pipeline.configuration.overrides import decisive
 from pipeline.journal.arrays import check_arrays
-from pipeline.journal.callbacks import SearchBegin, Status
+from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.files import DamagedFileError, replacing
-from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
-from pipeline.search.deaths import revived
-from pipeline.search.identity import changed_modules, has_same_settings, is_same_search
+from pipeline.journal.history import FILE_NAME, History, read
+from pipeline.search.past_searches import (
+    RUNNING,
+    Past,
+    extends,
+    find_continued,
+    telling_damage,
+    told_of_change,
+    unreadable,
+)
 from pipeline.search.trial_files import FOLDER
-
-_RUNNING = "running"  # a file that a process leaves behind if it dies
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,13 @@ class Folder:
         path: The folder; its name is the search's identifier.
         past: What earlier processes did of this search; None if it starts now.
         only_undelivered: Whether they did all of it, and the last one died on its way to MLflow.
-        changed: Which of the user's modules changed since an earlier search, in a sentence.
+        told: What there is to say of earlier searches, each in a sentence.
     """
 
     path: Path
     past: History | None
     only_undelivered: bool
-    changed: str | None = None
+    told: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -64,166 +69,82 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
             f"resume=must found no unfinished search of this configuration in {storage}; "
             "allowed: resume=auto, which starts a new one"
         )
-    changed = None if resume is Resume.never else _told_of_change(storage, past, begin)
-    path = storage / (past.begin.search if past else new_identifier(begin.name))
+    told = [] if resume is Resume.never else _told(storage, past, begin)
+    path = past.path if past else storage / new_identifier(begin.name)
+    lock = _hold(path)
+    (path / RUNNING).write_text(begin.fingerprint)
+    if past is None and resume is Resume.auto and (other := _begun_before(path, begin)):
+        lock.release()
+        shutil.rmtree(path)
+        raise _is_run(other)
+    try:
+        # Its last process may have told more between our first look and its end.
+        history = None if past is None else _read_all(path)
+        done = history is not None and history.finished and not extends(begin, history)
+        try:
+            yield Folder(path, history, done, tuple(told))
+        finally:
+            (path / RUNNING).unlink(missing_ok=True)  # somebody may have removed the folder
+    finally:
+        lock.release()
+
+
+def _hold(path: Path) -> FileLock:
+    """Make a search's folder, if it is a new one, and let no other process have it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"storage={storage} must be a folder that can be written: {error.strerror}"
+            f"storage={path.parent} must be a folder that can be written: {error.strerror}"
         ) from error
     lock = FileLock(path / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ConfigError(
-            f"the search {path.name} is being run by another process; wait for it, or start one "
-            "beside it with resume=never"
-        ) from error
-    try:
-        # Its last process may have told more between our first look and its end.
-        past = past and _read_all(path)
-        done = past is not None and past.finished and not _extends(begin, past)
-        (path / _RUNNING).touch()
-        try:
-            yield Folder(path, past, done, changed)
-        finally:
-            (path / _RUNNING).unlink()
-    finally:
-        lock.release()
+        raise _is_run(path) from error
+    return lock
 
 
-def find_continued(storage: Path, begin: SearchBegin) -> History | None:
-    """Return the newest search of the same fingerprint, if it can go on.
+def _begun_before(path: Path, begin: SearchBegin) -> Path | None:
+    """Return the folder of an equal search that another process began a moment earlier.
 
-    It can if it has not finished, if it completed and its budget was smaller, if it failed because
-    its processes died and more deaths are allowed now, or if its process died before MLflow had
-    all of it. If nothing but its final model is to be made, the user's modules may have changed.
-
-    Args:
-        storage: Where searches live.
-        begin: The search that is about to start.
-
-    Returns:
-        The search so far; None if there is none that can go on.
-
-    Raises:
-        ConfigError: A journal is damaged, so that nobody can tell whose it is.
+    Both have looked for a search to continue before the other one's folder was there. Each shows
+    its own before it looks again, so that the later one sees the earlier.
     """
-    for journal in _newest_first(storage):
-        with _telling_damage(journal.parent):
-            first = next((record for _, record in follow(journal.parent)), None)
-            if first is None:  # the process died while it wrote the first record
-                continue
-            if not isinstance(first, SearchBegin):
-                raise JournalError(f"{journal} does not begin with a search")
-            if not has_same_settings(first, begin):
-                continue
-            past = read(journal.parent)
-            if is_same_search(first, begin) and is_same_search(past.begin, begin):
-                died = (journal.parent / _RUNNING).exists()
-                return past if not past.finished or died or _extends(begin, past) else None
-            if _lacks_only_its_model(past) and not _extends(begin, past):
-                return past
-    return None
-
-
-def _lacks_only_its_model(past: History) -> bool:
-    """Whether all trials are done: what ended the final training may have been mended since."""
-    done = past.end is not None and past.end.status is Status.COMPLETED
-    return done and not past.finished
-
-
-def _told_of_change(storage: Path, past: History | None, begin: SearchBegin) -> str | None:
-    """Say which of the user's modules changed since the same command's last search.
-
-    Args:
-        storage: Where searches live.
-        past: The search that is continued; None if one starts.
-        begin: The search that is about to start.
-
-    Returns:
-        A sentence; None if they make no difference.
-    """
-    if past is not None:
-        names = ", ".join(changed_modules(past.begin, begin))
-        return f"{names} changed since the trials were run" if names else None
-    asked = decisive(begin.overrides)
-    for journal in _newest_first(storage):
+    own = path / RUNNING
+    for other in path.parent.glob(f"*/{RUNNING}"):
         try:
-            past = read(journal.parent)
-        except (JournalError, OSError):  # told by what looks for a search to continue
+            earlier = (other.stat().st_mtime_ns, other) < (own.stat().st_mtime_ns, own)
+            if not earlier or other.read_text() != begin.fingerprint:
+                continue
+            FileLock(other.parent / "lock").acquire(timeout=0).lock.release()  # it has died
+        except FileNotFoundError:  # it has ended
             continue
-        if past.begin.modules is not None and decisive(past.begin.overrides) == asked:
-            names = ", ".join(changed_modules(past.begin, begin))
-            if past.finished or not names:
-                return None
-            return f"{names} changed since {past.begin.search}, which is not continued"
+        except Timeout:
+            return other.parent
     return None
 
 
-def _newest_first(storage: Path) -> list[Path]:
-    journals = [path for path in storage.glob(f"*/{FILE_NAME}") if path.is_file()]
-    return sorted(journals, key=lambda path: path.stat().st_mtime, reverse=True)
+def _is_run(path: Path) -> ConfigError:
+    return ConfigError(
+        f"the search {path.name} is being run by another process; wait for it, or start one "
+        "beside it with resume=never"
+    )
 
 
-def find_ended(storage: Path, begin: SearchBegin) -> History | None:
-    """Return the search of the same sweep that a job asks for, if it has ended.
-
-    Args:
-        storage: Where searches live.
-        begin: The search that is about to start.
-
-    Returns:
-        The search, which completed or failed; None if there is none.
-    """
-    if begin.sweep is None:
-        return None
-    for journal in storage.glob(f"*/{FILE_NAME}"):
-        try:
-            first = next((record for _, record in follow(journal.parent)), None)
-            if not isinstance(first, SearchBegin) or not has_same_settings(first, begin):
-                continue
-            records = [record for _, record in follow(journal.parent)]
-            past = fold(records)
-            if not is_same_search(past.begin, begin):
-                continue
-        except (JournalError, OSError):  # told by what looks for a search to continue
-            continue
-        asked = (record for record in records if isinstance(record, SearchBegin))
-        if any(_is_same_job(record, begin) for record in asked) and _has_ended(past, begin):
-            return past
-    return None
-
-
-def _is_same_job(one: SearchBegin, other: SearchBegin) -> bool:
-    """Whether two beginnings of searches with the same fingerprint are of one job of a sweep."""
-    return one.sweep == other.sweep and decisive(one.overrides) == decisive(other.overrides)
-
-
-def _has_ended(past: History, begin: SearchBegin) -> bool:
-    """Whether a job need not run again."""
-    if past.end is not None and past.end.status is Status.FAILED:
-        # A wrong configuration may have been mended since.
-        return not past.end.wrong_configuration and not _extends(begin, past)
-    return past.finished and not _extends(begin, past)
-
-
-def _extends(begin: SearchBegin, past: History) -> bool:
-    """Whether a search has a larger budget than an earlier one that used its own up."""
-    assert past.end is not None
-    if past.end.status is not Status.COMPLETED:
-        return revived(past, begin.config.get("max_attempts")) is not past
-    if past.end.out_of_time:
-        seconds, before = (b.config["max_seconds"] for b in (begin, past.begin))
-        return seconds is None or seconds > before
-    trials, before = begin.total_trials, past.begin.total_trials
-    return before is not None and (trials is None or trials > before)
+def _told(storage: Path, past: Past | None, begin: SearchBegin) -> list[str]:
+    """Return what there is to say of the searches in a storage, each in a sentence."""
+    changed = told_of_change(storage, past.history if past else None, begin)
+    lost = [
+        f"{folder / FILE_NAME} does not begin with a search and is left out; remove {folder}"
+        for folder in ([] if past else unreadable(storage))
+    ]
+    return [*([] if changed is None else [changed]), *lost]
 
 
 def _read_all(folder: Path) -> History:
     """Read the journal of a search that goes on, and make sure that its other files are whole."""
-    with _telling_damage(folder):
+    with telling_damage(folder):
         past = read(folder)
         for path in sorted((folder / FOLDER).glob("*/*.npz")):
             if not path.name.startswith("checkpoint-"):
@@ -236,16 +157,6 @@ def _read_all(folder: Path) -> History:
                 f"storage: {error}; remove it, and its trial starts again from its first epoch"
             ) from error
     return past
-
-
-@contextmanager
-def _telling_damage(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (JournalError, DamagedFileError) as error:
-        raise ConfigError(
-            f"storage: {error}; remove {folder}, or start a new search with resume=never"
-        ) from error
 
 
 def new_identifier(name: str) -> str:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pipeline.journal.attempts import distinct
 from pipeline.journal.files import REPORT_FILE
-from pipeline.journal.history import Attempt, History, read
+from pipeline.journal.history import FILE_NAME, Attempt, History, read
 from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
 
@@ -74,6 +74,8 @@ def tell_unfinished(console: Console, directory: Path, uri: str, delivery: Deliv
         uri: The tracking store's address.
         delivery: What MLflow has of it.
     """
+    if not (directory / FILE_NAME).exists():  # somebody removed it
+        return
     history = read(directory)
     if history.ranked():
         _tell_leaderboard(console, history)

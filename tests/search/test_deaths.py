@@ -8,7 +8,7 @@ from pipeline.journal.callbacks import SearchEnd, Status
 from pipeline.journal.history import FILE_NAME, fold, read
 from pipeline.search.continuation import earlier, restored_trials
 from pipeline.search.deaths import lost_attempts, revived, still_holds
-from pipeline.search.storage import find_continued
+from pipeline.search.past_searches import find_continued
 from pipeline.tracking.runs import SearchRuns
 from tests.records import epoch_end, search_begin, trial_begin, trial_end, write
 from tests.stories import runs

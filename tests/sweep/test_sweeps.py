@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from pipeline.configuration.config import ConfigError, Resume
 from pipeline.journal.callbacks import SearchEnd, Status
 from pipeline.journal.history import FILE_NAME, History, read
-from pipeline.search.storage import find_ended
+from pipeline.search.past_searches import find_ended
 from pipeline.sweep import comparison
 from pipeline.sweep.continuation import FILE_NAME as SWEEP
 from pipeline.sweep.continuation import fingerprint, hold
