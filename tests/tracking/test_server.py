@@ -231,6 +231,7 @@ def served(store, directory):
         yield f"{url}/invocations"
 
 
+@pytest.mark.thorough  # test_serving.py serves the arrays of a real search
 def test_serving_arrays(store, evaluated, model_file, tmp_path):
     deliver(evaluated(), store, NAME)
     x = np.arange(8, dtype=np.float32).reshape(2, 4)
