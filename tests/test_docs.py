@@ -16,10 +16,9 @@ LINKED = [
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_a_page_can_be_followed(name, tmp_path, command):
-    reader = Reader(tmp_path, command)
-    for step in steps(PAGES[name]):
-        reader.follow(step)
+def test_a_page_can_be_followed(name, tmp_path, command, store):
+    """But for MLflow's tables, which test_main.py has made, the folder is empty."""
+    Reader(tmp_path, command).read(PAGES[name])
 
 
 def test_there_are_six_pages_with_commands():

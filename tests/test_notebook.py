@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,11 @@ NOTEBOOK = ROOT / "docs" / "first_search.ipynb"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+def project(tmp_path_factory, empty_store) -> Path:
     """The folder that the notebook is run in."""
-    return tmp_path_factory.mktemp("project")
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ class Warm:
         self._err = self._out.with_name(f"{self._out.name}-errors")
         written = (self._out, self._err)
         self._process = context().Process(
-            target=_live, args=(arguments, folder, environment, *written), daemon=True
+            target=live, args=(arguments, folder, environment, *written), daemon=True
         )
         self._process.start()
 
@@ -91,9 +91,10 @@ class Warm:
         return code, self._out.read_text(), self._err.read_text() if self._err.exists() else ""
 
 
-def _live(
+def live(
     arguments: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path
 ) -> None:
+    """Be `python -m pipeline` in this process, which was forked."""
     import pipeline
     from pipeline.__main__ import main
 

@@ -26,10 +26,12 @@ def told(out):
     return [json.loads(line, parse_constant=refuse) for line in out.splitlines()]
 
 
-def test_a_search_that_completed(command, tmp_path, store):
-    ended = command(f"--json {TINY} hyperparameters.units=8")
+def test_a_search_that_completed(tmp_path, store):
+    ended = fresh(f"--json {TINY} hyperparameters.units=8", tmp_path)
     assert ended.code == 0
     assert "trial 0000  COMPLETED" in ended.err  # it is shown, but elsewhere
+    tool = [sys.executable, "-m", "json.tool"]  # a pipe receives JSON alone
+    subprocess.run(tool, input=ended.out, capture_output=True, text=True, check=True)
     (summary,) = told(ended.out)
     (folder,) = (tmp_path / "outputs" / "searches").glob("wine-*")
     history = read(folder)
@@ -176,11 +178,3 @@ def test_a_reader_that_is_gone_changes_nothing(tmp_path):
     assert process.wait() == 2
     assert process.stderr.read().startswith("error: key 'epoch' of training is not known")
     process.stderr.close()
-
-
-def test_a_pipe_receives_json_alone(tmp_path):
-    ended = fresh(f"--json {TINY}", tmp_path)
-    assert ended.code == 0
-    tool = [sys.executable, "-m", "json.tool"]
-    shown = subprocess.run(tool, input=ended.out, capture_output=True, text=True, check=True)
-    assert json.loads(shown.stdout)["status"] == "COMPLETED"

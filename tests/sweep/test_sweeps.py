@@ -52,6 +52,10 @@ def doubtful(hp):
     return build(hp)
 
 
+def other(hp):
+    return build(hp)
+
+
 def build(hp):
     units = hp.Int("units", 1, 64)
     inputs = keras.Input((13,))
@@ -109,22 +113,22 @@ def runs(folder: Path, kind: str) -> list[Run]:
     return client.search_runs(experiments, f"tags.`pipeline.kind` = '{kind}'")
 
 
-def check_whole(ended: Ended, folder: Path, repeated: int = 0) -> None:
-    """Make sure that a sweep of three searches is complete, and nothing of it was doubled."""
+def check_whole(ended: Ended, folder: Path, repeated: int = 0, number: int = 3) -> None:
+    """Make sure that a sweep over seeds is complete, and nothing of it was doubled."""
     assert (ended.code, ended.err) == (0, "")
-    assert "3 searches on wine" in ended.out
+    assert f"{number} searches on wine" in ended.out
     assert len(ended.out.split("Finished already: ")) - 1 == repeated
     (sweep,) = sweeps(folder)
     assert sweep["ended"]
-    assert [history.begin.seed for history in searches(folder)] == [0, 1, 2]
+    assert [history.begin.seed for history in searches(folder)] == list(range(number))
     assert all(history.finished for history in searches(folder))
     parents, compared = runs(folder, "search"), runs(folder, "comparison")
-    assert (len(parents), len(compared)) == (3, 1)
+    assert (len(parents), len(compared)) == (number, 1)
     assert {run.data.tags["pipeline.sweep"] for run in parents + compared} == {sweep["identifier"]}
     for run in parents + compared + runs(folder, "trial"):
         assert run.info.status == "FINISHED"
     told = [name for name in compared[0].data.metrics if name.startswith("epochs_trained/")]
-    assert len(told) == 3
+    assert len(told) == number
 
 
 def test_an_interrupted_sweep_goes_on(interrupted, command, tmp_path):
@@ -137,31 +141,32 @@ def test_an_interrupted_sweep_goes_on(interrupted, command, tmp_path):
     assert len(list(tmp_path.glob("outputs/searches/sweeps/*"))) == 1
 
 
-def test_a_finished_sweep_starts_anew(command, tmp_path, store):
-    line = f"-m seed=0 {WINE}"
-    for _ in range(2):
-        ended = command(line)
-        assert (ended.code, ended.err) == (0, "")
-        assert "Continuing" not in ended.out
-        assert "Finished already" not in ended.out
-    first, second = sweeps(tmp_path)
-    assert first["fingerprint"] == second["fingerprint"]
-    assert first["identifier"] != second["identifier"]
-    assert [history.begin.seed for history in searches(tmp_path)] == [0, 0]
-    refused = command(f"{line} resume=must")
-    assert refused.code == 2
-    assert re.fullmatch("error: resume=must found no unfinished sweep .*\n", refused.err)
-    assert len(sweeps(tmp_path)) == 2
-
-
-def test_other_overrides_are_another_sweep(interrupted, command, tmp_path):
-    ended = command(LINE.replace("seed=0,1,2", "seed=0,1"))
+def test_other_overrides_are_another_sweep_and_a_finished_one_starts_anew(
+    interrupted, command, tmp_path
+):
+    line = LINE.replace("seed=0,1,2", "seed=0,1")
+    ended = command(line)
     assert (ended.code, ended.err) == (0, "")
     assert "Finished already" not in ended.out
     assert [sweep["ended"] for sweep in sweeps(tmp_path)] == [False, True]
     begun = [(history.begin.seed, history.begin.sweep) for history in searches(tmp_path)]
     first, second = (sweep["identifier"] for sweep in sweeps(tmp_path))
     assert sorted(begun) == [(0, first), (0, second), (1, second)]  # it went on with the unfinished
+
+    refused = command(f"{line} resume=must")
+    assert refused.code == 2
+    assert re.fullmatch("error: resume=must found no unfinished sweep .*\n", refused.err)
+    assert len(sweeps(tmp_path)) == 2
+
+    (tmp_path / "interrupt-0").touch()  # it has begun by then
+    anew = command(line)
+    assert (anew.code, anew.err) == (130, INTERRUPTED)
+    assert "Continuing" not in anew.out
+    assert "Finished already" not in anew.out
+    _, before, last = sweeps(tmp_path)
+    assert before["fingerprint"] == last["fingerprint"]
+    assert before["identifier"] != last["identifier"]
+    assert (searches(tmp_path)[-1].begin.seed, len(searches(tmp_path))) == (0, 4)
 
 
 def test_never_starts_afresh(interrupted, command, tmp_path):
@@ -189,20 +194,21 @@ def test_a_sweep_is_run_by_one_process(interrupted, command, tmp_path):
 
 
 def test_failures_stay_and_wrong_configurations_are_tried_again(command, tmp_path, store):
-    for name in ("fail-0", "wrong", "interrupt-1"):
+    for name in ("wrong", "fail-mine.build", "interrupt-mine.other"):
         (tmp_path / name).touch()
-    line = f"-m seed=0,1 {WINE}".replace("mine.build", "mine.doubtful,mine.build")
+    line = f"-m {WINE}".replace("mine.build", "mine.doubtful,mine.build,mine.other")
+    line = line.replace("${seed}", "${model._target_}")
     ended = command(line)
-    wrong, failed = ended.err.splitlines()[:2]
+    wrong, failed, interrupted = ended.err.splitlines()
     assert "not yet" in wrong
     assert "no luck" in failed
-    assert (ended.code, ended.err.splitlines()[2:]) == (130, [wrong, INTERRUPTED.strip()])
-    for name in ("fail-0", "wrong", "interrupt-1"):
+    assert (ended.code, interrupted) == (130, INTERRUPTED.strip())
+    for name in ("wrong", "fail-mine.build", "interrupt-mine.other"):
         (tmp_path / name).unlink()
     ended = command(line)
     assert (ended.code, ended.err) == (1, f"{failed}\n")
-    assert "4 searches on wine" in ended.out
-    assert len(searches(tmp_path)) == 4
+    assert "3 searches on wine" in ended.out
+    assert len(searches(tmp_path)) == 3
     assert ended.out.count("Finished already") == 1
 
 
@@ -271,11 +277,12 @@ def test_a_job_that_extends_anothers_search(command, tmp_path, store, monkeypatc
 
 
 def test_a_killed_sweep_goes_on(command, tmp_path, store):
-    (tmp_path / "kill-2").touch()
-    assert alone(LINE, tmp_path).code == -signal.SIGKILL
-    (tmp_path / "kill-2").unlink()
-    assert [history.finished for history in searches(tmp_path)] == [True, True, False]
-    check_whole(command(LINE), tmp_path, repeated=2)
+    (tmp_path / "kill-1").touch()
+    line = LINE.replace("seed=0,1,2", "seed=0,1")
+    assert alone(line, tmp_path).code == -signal.SIGKILL
+    (tmp_path / "kill-1").unlink()
+    assert [history.finished for history in searches(tmp_path)] == [True, False]
+    check_whole(command(line), tmp_path, repeated=1, number=2)
 
 
 def test_a_folder_can_have_one_sweep_after_another(tmp_path):

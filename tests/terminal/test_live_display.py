@@ -120,9 +120,9 @@ def test_a_second_ctrl_c_ends_it_at_once(shown):
     check_whole(terminal)
 
 
-def test_ctrl_c_in_a_search(tmp_path):
-    search = ("-m", "pipeline", "training.epochs=1000", "callbacks={}", NO_REPORT)
-    terminal = Terminal(*search, directory=tmp_path)
+def test_ctrl_c_in_a_search(tmp_path, store):
+    search = ("training.epochs=1000", "callbacks={}", NO_REPORT)
+    terminal = Terminal(*search, directory=tmp_path, forked=True)
     try:
         terminal.read_until(lambda text: "curve   █" in text)
         terminal.press("\x03")

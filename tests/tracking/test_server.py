@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 
 import keras
+import mlflow.pyfunc
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -185,7 +186,7 @@ def test_a_faulty_server(server, store, tmp_path):
     assert shown == picture(store)
 
 
-def test_a_model_through_a_server(server, evaluated):
+def test_a_model_through_a_server(server, evaluated, monkeypatch):
     uri, start = server
     folder = evaluated()
     with start():
@@ -201,13 +202,10 @@ def test_a_model_through_a_server(server, evaluated):
         experiment = client.get_experiment_by_name(EXPERIMENT)
         (logged,) = client.search_logged_models([experiment.experiment_id])
         assert json.loads(logged.tags["mlflow.modelVersions"])[0]["name"] == NAME
-        script = (
-            f"import mlflow, numpy as np; mlflow.set_tracking_uri({uri!r}); "
-            f"m = mlflow.pyfunc.load_model('models:/{NAME}@best'); "
-            "print(m.predict(np.ones((2, 4), np.float32)).shape)"
-        )
-        command = [sys.executable, "-c", script]
-        assert subprocess.check_output(command, text=True).splitlines()[-1] == "(2, 2)"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
+        assert loaded.predict(np.ones((2, 4), np.float32)).shape == (2, 2)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
         run_id = runs(uri)["digits-mlp-random"].info.run_id
         assert history_of_run(run_id, uri) == read(folder)
         own = runs(uri)["trial 0000"].info.run_id
@@ -231,6 +229,7 @@ def served(store, directory):
         yield f"{url}/invocations"
 
 
+@pytest.mark.thorough  # test_serving.py serves the arrays of a real search
 def test_serving_arrays(store, evaluated, model_file, tmp_path):
     deliver(evaluated(), store, NAME)
     x = np.arange(8, dtype=np.float32).reshape(2, 4)

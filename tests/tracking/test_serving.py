@@ -28,7 +28,7 @@ def best_model(directory):
     return keras.saving.load_model(path)
 
 
-def test_images(tmp_path):
+def test_images(tmp_path, store):
     assert alone(BUDGET, tmp_path).code == 0
     test = components.make_dataset(compose_config().dataset).test
     expected = best_model(tmp_path).predict(test.x[:3], verbose=0)
@@ -38,7 +38,7 @@ def test_images(tmp_path):
 
 
 @pytest.mark.thorough
-def test_a_table(tmp_path):
+def test_a_table(tmp_path, store):
     """Raw rows go in: numbers, categories, missing values, and a category never seen."""
     table = write_table(tmp_path / "table.csv")
     chosen = ["dataset=csv", f"dataset.path={table}", "dataset.target=kind"]
