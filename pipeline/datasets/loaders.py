@@ -153,7 +153,9 @@ def csv(
     """
     partition = _partition(validation_size, test_size, seed)
     file = Path(str(path)).expanduser().resolve()
-    table, column = read_table(file, target=target, drop=drop, separator=separator)
+    table, column = read_table(
+        file, target=target, drop=drop, categorical=categorical, separator=separator
+    )
     y, classes = targets(column, task)
     return _dataset(
         stem(file),

@@ -1,6 +1,6 @@
 """A table of text, as columns of numbers and categories."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,12 @@ MAX_CATEGORIES = 1000
 
 
 def read_table(
-    path: Path, *, target: str, drop: Sequence[str], separator: str
+    path: Path,
+    *,
+    target: str,
+    drop: Sequence[str],
+    categorical: Sequence[str],
+    separator: str,
 ) -> "tuple[pd.DataFrame, pd.Series[str]]":
     r"""Read a table with a header line, every value as text.
 
@@ -31,6 +36,7 @@ def read_table(
         path: A UTF-8 text file, compressed or not, one row a line.
         target: Name of the column to predict.
         drop: Names of the columns to leave out.
+        categorical: Names of columns that hold categories even if they look like numbers.
         separator: The character between two columns; `\\t` is the tab.
 
     Returns:
@@ -38,7 +44,7 @@ def read_table(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no such table, or a named column is not in it.
+        ValueError: The file is no such table, or named columns are not in it; all are told at once.
     """
     import pandas as pd
 
@@ -56,7 +62,7 @@ def read_table(
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f"the rows of {path} have more values than its header has columns")
     table = table.fillna("")  # of rows that end early
-    _check_columns(path, list(table.columns), target, drop)
+    _check_columns(path, list(table.columns), target, {"drop": drop, "categorical": categorical})
     if table.empty:
         raise ValueError(f"{path} must have rows below the header; it has a header and no rows")
     return table.drop(columns=[target, *drop]), table[target]
@@ -77,30 +83,54 @@ def features(table: "pd.DataFrame", categorical: Sequence[str]) -> dict[str, Arr
         or Python strings with "" where missing (only the empty text is; "NA" is a category).
 
     Raises:
-        ValueError: A name in `categorical` is not in the table; a column has no value at all, too
-            many categories, or a name that Keras does not take for an input.
+        ValueError: Columns have no value at all, too many categories, or a name that Keras does
+            not take for an input; all of them are told at once.
     """
     known = [str(name) for name in table.columns]
-    _check_listed("categorical", categorical, known)
-    if refused := [name for name in known if "/" in name]:
-        raise ValueError(
+    numbers = {name: None if name in categorical else _numbers(table[name]) for name in known}
+    problems = [
+        *_named_unusably(known),
+        *_without_values([name for name in known if _missing(table[name]).all()]),
+        *_with_many_categories(table[[name for name in known if numbers[name] is None]]),
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return {
+        name: _single_precision(table[name].to_numpy(dtype=object) if found is None else found)
+        for name, found in numbers.items()
+    }
+
+
+def _named_unusably(names: Sequence[str]) -> list[str]:
+    refused = [name for name in names if "/" in name]
+    return (
+        []
+        if not refused
+        else [
             f"the columns {refused} have a '/' in their name, which Keras takes for no input: "
             "rename them or list them under drop"
-        )
-    if empty := [name for name in known if _missing(table[name]).all()]:
-        raise ValueError(f"the columns {empty} have no value in any row: list them under drop")
-    columns = {}
-    for name in known:
-        numbers = None if name in categorical else _numbers(table[name])
-        columns[name] = table[name].to_numpy(dtype=object) if numbers is None else numbers
-        categories = table[name].nunique()
-        if numbers is None and categories > MAX_CATEGORIES:
-            raise ValueError(
-                f"column {name!r} has {categories} different texts, for example "
-                f"{table[name].iloc[0]!r}, and at most {MAX_CATEGORIES} can be categories: "
-                "list it under drop, or repair its numbers"
-            )
-    return {name: _single_precision(column) for name, column in columns.items()}
+        ]
+    )
+
+
+def _without_values(empty: Sequence[str]) -> list[str]:
+    return (
+        [] if not empty else [f"the columns {empty} have no value in any row: list them under drop"]
+    )
+
+
+def _with_many_categories(table: "pd.DataFrame") -> list[str]:
+    many = {name: count for name, count in table.nunique().items() if count > MAX_CATEGORIES}
+    if not many:
+        return []
+    found = ", ".join(
+        f"column {name!r} has {count} different texts, for example {table[name].iloc[0]!r}"
+        for name, count in many.items()
+    )
+    return [
+        f"{found}, and at most {MAX_CATEGORIES} can be categories: list what is an identifier or "
+        "free text under drop, or repair its numbers"
+    ]
 
 
 def targets(column: "pd.Series[str]", task: str | None) -> tuple[Array, tuple[str, ...]]:
@@ -148,24 +178,26 @@ def targets(column: "pd.Series[str]", task: str | None) -> tuple[Array, tuple[st
     return np.searchsorted(values, numbers).astype(np.int64), named
 
 
-def _check_columns(path: Path, columns: list[str], target: str, drop: Sequence[str]) -> None:
+def _check_columns(
+    path: Path, columns: list[str], target: str, lists: Mapping[str, Sequence[str]]
+) -> None:
+    problems = []
     if target not in columns:
         meant = did_you_mean(str(target), columns)
+        problems.append(f"the target {target!r} is not a column of {path}; {meant}it has {columns}")
+    for setting, names in lists.items():
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            raise ValueError(f"{setting} must be a list of columns, received {names!r}")
+        if unknown := [name for name in names if name not in columns]:
+            problems.append(f"{setting} lists {unknown}, but the columns are {columns}")
+        if target in names:
+            problems.append(f"{setting} must not list the target {target!r}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    if len(columns) == len({target, *lists["drop"]}):
         raise ValueError(
-            f"the target {target!r} is not a column of {path}; {meant}it has {columns}"
+            f"{path} has no column besides the target {target!r} and drop {[*lists['drop']]}"
         )
-    _check_listed("drop", drop, columns)
-    if target in drop:
-        raise ValueError(f"drop must not list the target {target!r}")
-    if len(columns) == len({target, *drop}):
-        raise ValueError(f"{path} has no column besides the target {target!r} and drop {[*drop]}")
-
-
-def _check_listed(setting: str, names: Sequence[str], columns: Collection[str]) -> None:
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise ValueError(f"{setting} must be a list of columns, received {names!r}")
-    if unknown := [name for name in names if name not in columns]:
-        raise ValueError(f"{setting} lists {unknown}, but the columns are {list(columns)}")
 
 
 def _missing(column: "pd.Series[str]") -> Array:

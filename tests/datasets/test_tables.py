@@ -6,13 +6,15 @@ import pytest
 
 from pipeline.datasets.tables import features, read_table, targets
 
+SETTINGS = {"target": "y", "drop": [], "categorical": [], "separator": ","}
+
 
 @pytest.fixture
 def table(tmp_path):
     def write(text, **arguments):
         path = tmp_path / "table.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_table(path, **{"target": "y", "drop": [], "separator": ",", **arguments})
+        return read_table(path, **{**SETTINGS, **arguments})
 
     return write
 
@@ -45,7 +47,7 @@ def test_rows_that_end_early_miss_values(table):
 
 def test_a_compressed_table_is_read(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,y\n1,2\n"))
-    x, _ = read_table(tmp_path / "t.csv.gz", target="y", drop=[], separator=",")
+    x, _ = read_table(tmp_path / "t.csv.gz", **SETTINGS)
     assert x["a"].tolist() == ["1"]
 
 
@@ -60,6 +62,12 @@ def test_a_compressed_table_is_read(tmp_path):
         ("a,y\n1,2\n", {"drop": "a"}, "drop must be a list of columns, received 'a'"),
         ("a,y\n1,2\n", {"drop": None}, "drop must be a list of columns, received None"),
         ("a,y\n1,2\n", {"drop": ["y"]}, "drop must not list the target 'y'"),
+        (
+            "a,y\n1,2\n",
+            {"target": "z", "drop": ["b"], "categorical": ["c"]},
+            r"target 'z' is not a column of .*; drop lists \['b'\], .*; categorical lists \['c'\]",
+        ),
+        ("a,y\n1,2\n", {"categorical": "a"}, "categorical must be a list of columns, received"),
         ("a,y\n1,2\n", {"drop": ["a"]}, "no column besides the target 'y' and drop"),
         ("y\n1\n", {}, "no column besides the target 'y'"),
         ("a,y\n", {}, "has a header and no rows"),
@@ -78,7 +86,7 @@ def test_what_is_no_such_table_is_named(table, text, arguments, sentence):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no table at .*/absent\.csv"):
-        read_table(tmp_path / "absent.csv", target="y", drop=[], separator=",")
+        read_table(tmp_path / "absent.csv", **SETTINGS)
 
 
 def test_numbers_are_told_from_categories():
@@ -105,8 +113,16 @@ def test_codes_stay_categories_when_listed():
     [
         ({"a": ["1"], "e": [""], "f": ["NA"]}, [], r"columns \['e', 'f'\] have no value"),
         ({"a/b": ["1"]}, [], r"the columns \['a/b'\] have a '/' in their name"),
-        ({"a": ["1"]}, ["b"], r"categorical lists \['b'\], but the columns are \['a'\]"),
-        ({"a": ["1"]}, "a", "categorical must be a list of columns, received 'a'"),
+        (
+            {
+                "a": ["x"] * 1001,
+                "e": [""] * 1001,
+                "b/c": ["1"] * 1001,
+                "id": [f"user {n}" for n in range(1001)],
+            },
+            [],
+            r"\['b/c'\] have a '/' .*; the columns \['e'\] have no value .*; column 'id' has 1001",
+        ),
         (
             {"id": [f"user {n}" for n in range(1001)]},
             [],
