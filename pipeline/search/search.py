@@ -127,6 +127,8 @@ def _run_in(
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     trainer = _equipped(config, parts, progress)
+    if parts.obstacle is not None:
+        lost = [f"MLflow is told later, as it cannot be now: {parts.obstacle}", *lost]
     for sentence in lost:
         trainer.notices.tell(sentence)
     try:
@@ -201,12 +203,14 @@ class _Parts:
     space: keras_tuner.HyperParameters
     oracle: keras_tuner.Oracle
     trainer: Trainer
+    obstacle: str | None
+    """Why MLflow cannot be told anything yet."""
 
     @classmethod
     def of(cls, config: Config) -> "_Parts":
         """Build everything, the cheap first, so that a mistake is answered early."""
         dataset = components.make_dataset(config.dataset)
-        explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
+        obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
         space = components.make_space(hypermodel, config.hyperparameters)
         oracle = components.make_oracle(
@@ -225,7 +229,7 @@ class _Parts:
             config.callbacks,
             config.checkpoint.every_seconds,
         )
-        return cls(dataset, hypermodel, space, oracle, trainer)
+        return cls(dataset, hypermodel, space, oracle, trainer, obstacle)
 
 
 def _equipped(config: Config, parts: _Parts, progress: Progress) -> Trainer:
