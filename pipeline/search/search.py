@@ -142,6 +142,8 @@ def _run_in(
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     trainer = _equipped(config, parts, progress)
+    if parts.obstacle is not None:
+        lost = [f"MLflow is told later, as it cannot be now: {parts.obstacle}", *lost]
     for sentence in lost:
         trainer.notices.tell(sentence)
     try:
@@ -237,11 +239,13 @@ class _Parts:
     space: keras_tuner.HyperParameters
     oracle: keras_tuner.Oracle
     trainer: Trainer
+    obstacle: str | None
+    """Why MLflow cannot be told anything yet."""
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset) -> "_Parts":
         """Build everything, the cheap first, so that a mistake is answered early."""
-        explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
+        obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
         space = components.make_space(hypermodel, config.hyperparameters)
         oracle = components.make_oracle(
@@ -260,7 +264,7 @@ class _Parts:
             config.callbacks,
             config.checkpoint.every_seconds,
         )
-        return cls(dataset, hypermodel, space, oracle, trainer)
+        return cls(dataset, hypermodel, space, oracle, trainer, obstacle)
 
 
 def _equipped(config: Config, parts: _Parts, progress: Progress) -> Trainer:

@@ -3,7 +3,7 @@
 `runs` and `curves` say what each run should show, `projection` sends it, `delivery` takes it from
 the journal behind the `position` that MLflow has, `follower` does so in the background. `summary`
 writes texts, `models` and `registry` take care of the best model, `store` and `checks` of where all
-of it is kept. `retrieval` reads a search back.
+of it is kept, `database` of the SQLite file that it may be. `retrieval` reads a search back.
 """
 
 import os

@@ -13,12 +13,13 @@ from filelock import FileLock, Timeout
 
 from pipeline.configuration.secrets import redact
 from pipeline.journal.history import FILE_NAME as JOURNAL
+from pipeline.journal.history import JournalError
 from pipeline.tracking.addresses import describe_error, resolve
 from pipeline.tracking.checks import check_uri
 from pipeline.tracking.delivery import Courier
 from pipeline.tracking.position import FILE_NAME, Position
 
-DELIVERED, UNREACHABLE, WRONG = 0, 1, 2
+DELIVERED, UNREACHABLE, WRONG, INTERRUPTED = 0, 1, 2, 130
 _TRIES = 5  # in a row that brought nothing whole to a server that does answer
 _PAUSE = 0.5  # seconds between two
 _SECRET = "***"  # what `redact` leaves of one
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Instead of the process's own.
 
     Returns:
-        The exit code: 0 delivered, 1 MLflow could not be reached, 2 the arguments are wrong.
+        The exit code: 0 delivered, 1 MLflow could not be reached, 2 the arguments are wrong,
+        130 interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.tracking",
@@ -46,14 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
-        courier, uri = _courier(options.directory, options.uri)
-    except ValueError as error:
-        return _complain(str(error), WRONG)
-    lock = FileLock(options.directory / "lock")  # the one that a running search holds
+        return _run(options.directory, options.uri)
+    except KeyboardInterrupt:
+        return _complain("interrupted; repeating it delivers the rest", INTERRUPTED)
+    except (ValueError, OSError) as error:
+        return _complain(" ".join(str(error).split()), WRONG)
+
+
+def _run(directory: Path, given: str | None) -> int:
+    """Deliver a search's rest, to its own store unless one is given.
+
+    Raises:
+        ValueError: The arguments are wrong, or a file of the folder is damaged.
+        OSError: The folder cannot be used.
+    """
+    courier, uri = _courier(directory, given)
+    lock = FileLock(directory / "lock")  # the one that a running search holds
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return _complain(f"{options.directory} is in use; a running search delivers itself", WRONG)
+        return _complain(f"{directory} is in use; a running search delivers itself", WRONG)
     try:
         return _deliver(courier, uri)
     finally:
@@ -69,6 +83,8 @@ def _deliver(courier: Courier, uri: str) -> int:
             courier.deliver()
             courier.abandon()  # the lock says that nobody runs it
             break
+        except JournalError:
+            raise
         except Exception as error:  # MLflow raises too many kinds to list; each is told
             before, left = left, courier.undelivered()
             tries = tries + 1 if left == before else 0

@@ -1,5 +1,6 @@
 """A tracking store's address: what it means, how it may be shown, and the pages behind it."""
 
+import sqlite3
 from pathlib import Path
 
 import sqlalchemy
@@ -26,6 +27,8 @@ def describe_error(uri: str, error: Exception) -> str:
     if any(type(cause).__module__.startswith("requests.") for cause in above):
         # What its layers say of it would fill lines before it comes to the reason.
         text = f"{redact(uri)} does not answer: {getattr(root, 'strerror', None) or root}"
+    elif isinstance(error, MlflowException) and isinstance(root, sqlite3.Error):
+        text = str(root)  # without the SQL
     return hide(uri, " ".join(text.split()) or type(error).__name__)[:_ERROR_LENGTH]
 
 

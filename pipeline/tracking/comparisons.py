@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.journal.history import History
-from pipeline.tracking.addresses import resolve, run_page
+from pipeline.tracking.addresses import run_page
 from pipeline.tracking.retrieval import downloaded, find_run, read_journal
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.store import Store, TrackingError, open_client
 
 RECORD = "comparison.json"
 
@@ -71,7 +71,7 @@ def pages_of_sweep(sweep: str, uri: str) -> dict[str, str]:
     Raises:
         Exception: Whatever MLflow raises if it cannot be reached.
     """
-    client = MlflowClient(resolve(uri))
+    client = open_client(uri)
     return _pages(client, _searches(client, sweep))
 
 

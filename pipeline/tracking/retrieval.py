@@ -15,10 +15,10 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pipeline.configuration.secrets import redact
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import History, read
-from pipeline.tracking import registry
-from pipeline.tracking.addresses import describe_error, resolve, run_page, sqlite_path
+from pipeline.tracking import database, registry
+from pipeline.tracking.addresses import describe_error, run_page, sqlite_path
 from pipeline.tracking.checks import check_uri
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.store import Store, TrackingError, open_client
 
 _UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -186,11 +186,13 @@ def find_run(run_id: str, uri: str | None, kind: str = "search") -> tuple[Mlflow
 
 def _look_up(run_id: str, uri: str | None) -> tuple[MlflowClient, Run]:
     address = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    check_uri(address)
+    if (obstacle := check_uri(address)) is not None:
+        raise ConnectionError(f"{redact(address)} cannot be read: {obstacle}")
     path = sqlite_path(address)
-    if path is not None and not path.exists():
-        raise TrackingError(f"received {address!r}, but there is no file {path}")
-    client = MlflowClient(resolve(address))
+    if path is not None and not database.is_ready(path):
+        what = "nothing of MLflow's in" if path.exists() else "no file"
+        raise TrackingError(f"received {address!r}, but there is {what} {path}")
+    client = open_client(address)
     try:
         run = client.get_run(run_id)
     except MlflowException as error:

@@ -1,5 +1,6 @@
 """Where MLflow keeps a search: an experiment, and the runs that are found there."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -7,14 +8,19 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipeline.configuration.secrets import redact
+from pipeline.tracking import database
 from pipeline.tracking.addresses import is_http, resolve, sqlite_path
 from pipeline.tracking.runs import Key
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
+
+# It logs the traceback of what it raises as well, which is told in one sentence.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 class TrackingError(ValueError):
@@ -128,6 +134,22 @@ class Found:
     running: bool
 
 
+def open_client(uri: str) -> MlflowClient:
+    """Open a store, making the tables of a SQLite file that has none.
+
+    Args:
+        uri: The store's address.
+
+    Raises:
+        DatabaseError: MLflow cannot use the SQLite file now.
+        Exception: Whatever MLflow raises if the store cannot be reached.
+    """
+    path = sqlite_path(uri)
+    if path is not None and not database.is_ready(path):
+        database.make(path)
+    return MlflowClient(resolve(uri))
+
+
 def connect(uri: str, experiment: str) -> Store:
     """Open an experiment, creating it if there is none of that name.
 
@@ -140,14 +162,19 @@ def connect(uri: str, experiment: str) -> Store:
 
     Raises:
         TrackingError: The experiment cannot keep the search.
-        Exception: Whatever MLflow raises if the store cannot be reached.
+        Exception: As `open_client`.
     """
-    absolute = resolve(uri)
-    client = MlflowClient(absolute)
+    client = open_client(uri)
     known = client.get_experiment_by_name(experiment)
     if known is None:
-        location = _artifacts(absolute, experiment)
-        return Store(client, client.create_experiment(experiment, location, tags=_EXPERIMENT_TAGS))
+        location = _artifacts(resolve(uri), experiment)
+        try:
+            made = client.create_experiment(experiment, location, tags=_EXPERIMENT_TAGS)
+            return Store(client, made)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return connect(uri, experiment)  # that of a search which began at the same time
     if known.lifecycle_stage != "active":
         raise TrackingError(
             f"the MLflow experiment {experiment!r} at {redact(uri)} was deleted; restore it with "

@@ -44,7 +44,7 @@ _LINES = {
     "tracking": (
         *("tracking/curves.py", "tracking/delivery.py", "tracking/follower.py"),
         *("tracking/position.py", "tracking/projection.py", "tracking/runs.py"),
-        *("tracking/store.py", "tracking/summary.py"),
+        *("tracking/database.py", "tracking/store.py", "tracking/summary.py"),
     ),
 }
 AREAS = (*_LINES, "mlflow", "journal", "weights", "files")

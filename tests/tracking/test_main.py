@@ -1,4 +1,5 @@
 import json
+import signal
 
 import pytest
 from filelock import FileLock
@@ -6,6 +7,7 @@ from mlflow import MlflowClient
 
 from pipeline.tracking import Tracking
 from pipeline.tracking.__main__ import main
+from pipeline.tracking.delivery import Courier
 from tests.stories import EXPERIMENT, Story, picture, runs
 
 
@@ -94,6 +96,26 @@ def test_a_running_search_delivers_itself(folder, store, capsys):
         assert main([str(folder)]) == 2
     assert "is in use; a running search delivers itself" in capsys.readouterr().err
     assert runs(store) == {}
+
+
+def test_a_damaged_journal(folder, store, capsys):
+    track(folder, store)
+    path = folder / "journal.jsonl"
+    path.write_text("nonsense\n" + path.read_text())
+    assert main([str(folder)]) == 2
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n")) == ("", 1)
+    assert error.startswith("error: ")
+    assert "journal.jsonl" in error
+
+
+def test_ctrl_c(folder, store, capsys, monkeypatch):
+    track(folder, store)
+    monkeypatch.setattr(Courier, "deliver", lambda courier: signal.raise_signal(signal.SIGINT))
+    assert main([str(folder)]) == 130
+    assert capsys.readouterr() == ("", "error: interrupted; repeating it delivers the rest\n")
+    with FileLock(folder / "lock", timeout=0):
+        pass
 
 
 @pytest.mark.parametrize("offset", [7, 10**6, -1])

@@ -1,4 +1,3 @@
-import sqlite3
 import time
 
 import pytest
@@ -30,9 +29,9 @@ from tests.stories import Story, deliver, runs
         ),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("sqlite:///.", "unable to open database file"),
+        ("sqlite:///.", "which cannot be written: Is a directory"),
         ("sqlite:////proc/nowhere/mlflow.db", "No such file or directory"),
-        ("sqlite:///text.txt", "file is not a database"),
+        ("sqlite:///text.txt", "text.txt is not a database"),
         ("sqlite:///text.txt/mlflow.db", "text.txt' exists|File exists|Not a directory"),
         ("mysql+nonsense://host/db", "no database's address"),
         ("postgresql://u:secret@host/db", "needs the Python package psycopg"),
@@ -68,12 +67,16 @@ def test_good_addresses(uri, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_of_another_mlflow_version(store):
-    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE alembic_version SET version_num = 'old'")
-    database.close()
-    with pytest.raises(ValueError, match=r"which MLflow cannot use: .*mlflow db upgrade"):
-        check_uri(store)
+def test_two_searches_that_create_the_experiment_at_once(store, monkeypatch):
+    experiment = connect(store, "digits").experiment
+    find, answers = MlflowClient.get_experiment_by_name, [None]  # the other was not there yet
+    monkeypatch.setattr(
+        MlflowClient,
+        "get_experiment_by_name",
+        lambda *arguments: answers.pop() if answers else find(*arguments),
+    )
+    assert connect(store, "digits").experiment == experiment
+    assert answers == []
 
 
 def test_a_deleted_experiment(store, tmp_path):
