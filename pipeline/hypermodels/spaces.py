@@ -148,7 +148,25 @@ def _overridden(hp: Any, override: Any) -> Any:
     if isinstance(override, Sequence) and not isinstance(override, str):
         return _choice(hp, kind, override)
     value = _cast(hp.name, kind, override)
+    _check_sign(hp, [value])
     return kinds.Fixed(hp.name, value, conditions=hp.conditions)
+
+
+def _check_sign(hp: Any, values: Sequence[Any]) -> None:
+    """Refuse values whose sign no value has that was declared: a rate below 0 trains nothing."""
+    if _type(hp) not in (int, float):
+        return
+    logarithmic = getattr(hp, "sampling", None) in ("log", "reverse_log")
+    least = hp.min_value if isinstance(hp, kinds.Int | kinds.Float) else min(hp.values)
+    if least < 0:
+        return
+    for value in values:
+        if value < 0 or (value == 0 and logarithmic):
+            allowed = "above 0" if logarithmic else "0 or more"
+            raise ValueError(
+                f"hyperparameters.{hp.name} must be {allowed}, like all declared values; "
+                f"received {value!r}"
+            )
 
 
 def _choice(hp: Any, kind: type, listed: Sequence[Any]) -> Any:
@@ -159,6 +177,7 @@ def _choice(hp: Any, kind: type, listed: Sequence[Any]) -> Any:
         raise ValueError(
             f"hyperparameters.{hp.name} must list each value once; received {list(listed)!r}"
         )
+    _check_sign(hp, values)
     if kind is bool:  # a Choice would turn booleans into 0 and 1
         if len(values) == 1:
             return kinds.Fixed(hp.name, values[0], conditions=hp.conditions)
@@ -183,6 +202,7 @@ def _range(hp: Any, kind: type, given: Mapping[str, Any]) -> Any:
         )
     if low > high:
         raise ValueError(f"{where}.min_value must not exceed max_value; received {low} and {high}")
+    _check_sign(hp, [low] if sampling == "linear" else [])
     if sampling != "linear" and low <= 0:
         raise ValueError(f"{where}.min_value must be above 0 for {sampling} sampling; it is {low}")
     smallest = 0 if sampling == "linear" else 1  # under log sampling a step multiplies

@@ -192,6 +192,11 @@ class TestOverride:
         result = override(hp, {"units": 5})
         assert [hp.default for hp in result.space if hp.name == "units"] == [5, 5]
 
+    def test_what_may_be_negative_stays_so(self):
+        hp = keras_tuner.HyperParameters()
+        hp.Float("shift", -1.0, 1.0)
+        assert override(hp, {"shift": -5}).get("shift") == -5.0
+
     def test_applies_nothing(self, space):
         assert override(space, {}).get_config()["space"] == space.get_config()["space"]
 
@@ -210,6 +215,11 @@ class TestOverride:
             ("rate", True, "hyperparameters.rate must be a number; received True"),
             ("rate", float("nan"), "hyperparameters.rate must be a number; received nan"),
             ("rate", float("inf"), "hyperparameters.rate must be a number; received inf"),
+            ("rate", -0.1, "hyperparameters.rate must be above 0, like all"),
+            ("rate", [0.1, 0], "hyperparameters.rate must be above 0, like all"),
+            ("units", -8, "hyperparameters.units must be 0 or more, like all"),
+            ("units", {"min_value": -8}, "units must be 0 or more, like all"),
+            ("kernel", -3, "hyperparameters.kernel must be 0 or more, like all"),
             ("bias", 1, "hyperparameters.bias must be true or false; received 1"),
             ("activation", 1, "hyperparameters.activation must be text; received 1"),
             ("activation", ["relu", 1], "hyperparameters.activation must be text; received 1"),
