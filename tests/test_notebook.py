@@ -140,7 +140,10 @@ def test_the_report_is_made_from_mlflow_alone(run, tmp_path, monkeypatch, capsys
     names = {item.info.run_id: item.info.run_name for item in MlflowClient(uri).search_runs(["1"])}
     for trial, own in trial_runs(run_id, uri).items():
         assert names[own] == f"trial {trial}"
-        assert f'href="http://127.0.0.1:5000/#/experiments/1/runs/{own}"' in page
+        assert (
+            f'href="http://127.0.0.1:5000/#/experiments/1/runs/{own}?workflowType=machine_learning"'
+            in page
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.configuration.secrets import hide, redact
 
 _LOCAL_SERVER = "http://127.0.0.1:5000"  # of plain `mlflow ui`
+_SIDEBAR = "workflowType=machine_learning"  # MLflow 3 has another one for language models
 _ERROR_LENGTH = 300
 
 
@@ -62,7 +63,7 @@ def viewing(uri: str, experiment_id: str | None = None) -> str:
         >>> viewing("sqlite:///mlflow.db", "1")
         'mlflow ui, then open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
-    runs = f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    runs = f"/#/experiments/{experiment_id}/runs?{_SIDEBAR}"
     page = runs if experiment_id is not None else ""
     if is_http(uri):
         return f"{redact(uri).rstrip('/')}{page}"
@@ -85,7 +86,7 @@ def run_page(uri: str, experiment: str, run: str) -> str:
         The page, without the secrets of the address.
     """
     server = redact(uri).replace("***@", "").rstrip("/") if is_http(uri) else _LOCAL_SERVER
-    return f"{server}/#/experiments/{experiment}/runs/{run}"
+    return f"{server}/#/experiments/{experiment}/runs/{run}?{_SIDEBAR}"
 
 
 def sqlite_path(uri: str) -> Path | None:

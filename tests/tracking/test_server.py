@@ -23,6 +23,7 @@ from mlflow import MlflowClient
 
 from pipeline.journal.history import read
 from pipeline.tracking.__main__ import main
+from pipeline.tracking.addresses import run_page
 from pipeline.tracking.retrieval import best_model_of_run, history_of_run, trial_pages
 from tests.stories import EXPERIMENT, Story, deliver, picture, runs
 from tests.tracking.test_follower import Search
@@ -209,7 +210,8 @@ def test_a_model_through_a_server(server, evaluated, monkeypatch):
         run_id = runs(uri)["digits-mlp-random"].info.run_id
         assert history_of_run(run_id, uri) == read(folder)
         own = runs(uri)["trial 0000"].info.run_id
-        page = f"{uri}/#/experiments/{experiment.experiment_id}/runs/{own}"
+        page = run_page(uri, experiment.experiment_id, own)
+        assert page.startswith(f"{uri}/#/experiments/{experiment.experiment_id}/runs/{own}?")
         assert trial_pages(run_id, uri) == {"0000": page}
         assert best_model_of_run(run_id, uri).predict(np.ones((2, 4)), verbose=0).shape == (2, 2)
 
