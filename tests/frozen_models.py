@@ -67,3 +67,14 @@ def backbone(name: str) -> keras.Model:
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0
     return network
+
+
+def on_frozen_layer(hp: keras_tuner.HyperParameters) -> keras.Model:
+    """Return a model of two layers; the first is frozen and the same in all models."""
+    inputs = keras.Input(SHAPE)
+    frozen = layers.Conv2D(4, 3, strides=4, kernel_initializer="ones", trainable=False)
+    hidden = layers.GlobalAveragePooling2D()(frozen(layers.Rescaling(1 / 255)(inputs)))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(hidden))
+    optimizer = keras.optimizers.SGD(hp.Choice("rate", [0.001, 0.01]))
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model

@@ -5,8 +5,11 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 from tests.processes import ROOT
 
@@ -43,6 +46,23 @@ def settle(folder: Path, out: Path, err: Path) -> None:
         os.dup2(file, number)
         os.close(file)
     sys.stdout, sys.stderr = (os.fdopen(file, "w", closefd=False) for file in (1, 2))
+
+
+def elsewhere(function: Callable[[], Any]) -> Any:
+    """Return what a function of a module gives in a process that hashes texts otherwise."""
+    given, sent = context().Pipe(duplex=False)
+    process = context().Process(target=_send, args=(function, sent), daemon=True)
+    process.start()
+    sent.close()  # so that to wait for a process that fails is an EOFError
+    assert given.poll(PATIENCE)
+    result, hashed = given.recv()
+    process.join()
+    assert hashed != hash("text"), "PYTHONHASHSEED is set"
+    return result
+
+
+def _send(function: Callable[[], Any], sent: Connection) -> None:
+    sent.send((function(), hash("text")))
 
 
 class Warm:

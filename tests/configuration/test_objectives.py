@@ -6,7 +6,8 @@ import keras
 import pytest
 
 from pipeline.configuration.composition import compose_config
-from pipeline.configuration.config import ConfigError, Direction
+from pipeline.configuration.config import ConfigError, Direction, Objective
+from pipeline.configuration.objectives import check_direction
 
 # Their names say nothing: a mean or a sum of anything; a similarity that is a loss with a minus.
 SILENT = {"cosine_similarity", "mean", "mean_metric_wrapper", "metric", "sum"}
@@ -28,9 +29,9 @@ def searched(name: str, direction: str) -> Direction:
 def test_nobody_searches_for_the_worst_of_keras_unknowingly(name):
     lower = name in LOWER or name.endswith(("error", "crossentropy", "hinge"))
     right, wrong = ("min", "max") if lower else ("max", "min")
-    assert searched(f"val_{name}", right) is Direction(right)
+    check_direction(Objective(f"val_{name}", Direction(right), force=False))
     with pytest.raises(ConfigError, match=f"val_{name} is better the .*er it is: give objective"):
-        searched(f"val_{name}", wrong)
+        check_direction(Objective(f"val_{name}", Direction(wrong), force=False))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "val_out_top_k_categorical_accuracy", "val_auc_1"])

@@ -4,9 +4,6 @@ import collections
 import contextlib
 import functools
 import gc
-import os
-import subprocess
-import sys
 import threading
 import types
 import weakref
@@ -18,6 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 from pipeline.frozen.sameness import UnreadableError, identity, settings, users_code
+from tests.warm import elsewhere
 
 
 def dense():
@@ -260,14 +258,6 @@ def test_names_count_unless_they_do_not():
     assert identity(one, names=False) == identity(other, names=False)
 
 
-ELSEWHERE = """
-import keras
-from pipeline.frozen.sameness import identity
-import {module}
-print(identity({module}.of_all_kinds(), names=False))
-"""
-
-
 def of_all_kinds():
     """Return objects of which Python or Keras order or number parts in each process anew."""
     keras.utils.set_random_seed(0)
@@ -280,12 +270,9 @@ def of_all_kinds():
     return [model, words, {"b", "a", "c"}, function, np.array(["a"], dtype=object)]
 
 
+def identity_of_all_kinds():
+    return identity(of_all_kinds(), names=False)
+
+
 def test_an_object_is_the_same_in_another_process():
-    told = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE.format(module=__name__)],
-        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    assert told.stdout.strip() == identity(of_all_kinds(), names=False)
+    assert elsewhere(identity_of_all_kinds) == identity_of_all_kinds()

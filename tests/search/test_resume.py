@@ -13,7 +13,7 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import FILE_NAME, History, read
 from tests.commands import Ended, alone, start
 
-WINE = "dataset=wine training.epochs=3"
+WINE = "dataset=wine model._target_=mine.build training.epochs=3"
 REPORT = "report.every_seconds=30"  # as it is by itself: a process renews the report
 MINE = """
 import os
@@ -38,13 +38,25 @@ class Once(keras.callbacks.Callback):
 
 
 def build(hp):
-    units = hp.Int("units", 1, 64)
-    if os.path.exists(f"fatal-{units}"):
+    '''A model that is traced once for all trials.'''
+    rate = hp.Int("rate", 1, 64)
+    if os.path.exists(f"fatal-{rate}"):
         os.kill(os.getpid(), signal.SIGKILL)
+    return compiled(rate)
+
+
+def wide(hp):
+    return compiled(hp.Int("rate", 1, 64), keras.layers.Dense(2000))
+
+
+def compiled(rate, *hidden):
     inputs = keras.Input((13,))
-    outputs = keras.layers.Dense(3, "softmax")(keras.layers.Dense(units)(inputs / 100))
-    model = keras.Model(inputs, outputs)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    outputs = keras.layers.Dropout(0.1)(inputs / 100)
+    for layer in hidden:
+        outputs = layer(outputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(outputs))
+    adam = keras.optimizers.Adam(rate / 1000)
+    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -106,7 +118,7 @@ class InAKeptFolder:
 
 
 class TestInterrupted(InAKeptFolder):
-    LINE = f"{WINE} strategy.max_trials=3 seed=3 {REPORT}"
+    LINE = f"{WINE} strategy.max_trials=3 seed=3"
 
     @pytest.fixture
     def whole(self, command, tmp_path, store, kept):
@@ -125,7 +137,7 @@ class TestInterrupted(InAKeptFolder):
     def test_the_epoch_ends_and_the_rest_follows(self, number, whole, command, tmp_path):
         history, line = whole
         line = line.replace("number: 2", f"number: {int(number)}")
-        ended = command(line)
+        ended = command(f"{line} {REPORT}")
         assert ended.code == 130
         assert ended.err == "interrupted; the same command continues this search\n"
         (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
@@ -145,7 +157,7 @@ class TestInterrupted(InAKeptFolder):
     def test_a_second_signal_ends_at_once(self, whole, command, tmp_path):
         history, line = whole
         line = line.replace("times: 1", "times: 2")
-        ended = command(line)
+        ended = command(f"{line} {REPORT}")
         assert ended.code == 130
         assert ended.err == "interrupted; the same command continues this search\n"
         (journal,) = (tmp_path / "other").glob(f"*/{FILE_NAME}")
@@ -171,7 +183,7 @@ GROWING = {
 )
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]
-    line = f"dataset=wine strategy={strategy} training.epochs=2"
+    line = f"{WINE} strategy={strategy} training.epochs=2"
     line += " +strategy.num_initial_points=2" if strategy == "bayesian" else ""
     assert command(f"{line} {small}").code == 0
     (before,) = searches(tmp_path)
@@ -208,7 +220,7 @@ def test_a_search_that_is_extended_in_vain_keeps_its_model(command, tmp_path, st
 @pytest.mark.thorough
 def test_a_grid_is_extended(command, tmp_path, store):
     line = (
-        f"{WINE} strategy=grid training.epochs=1 'hyperparameters.units=[8,16]' "
+        "dataset=wine strategy=grid training.epochs=1 'hyperparameters.units=[8,16]' "
         "hyperparameters.layers=1 hyperparameters.dropout=0.1 hyperparameters.activation=relu "
         "'hyperparameters.learning_rate=[0.1,0.01]'"
     )
@@ -221,7 +233,7 @@ def test_a_grid_is_extended(command, tmp_path, store):
 
 
 def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store):
-    line = "dataset=wine training.epochs=1 strategy.max_trials=2"
+    line = f"{WINE} training.epochs=1 strategy.max_trials=2"
     ended = command(f"{line} max_seconds=0.01")
     assert (ended.code, ended.err) == (0, "")
     assert "max_seconds=0.01 are over" in ended.out
@@ -233,7 +245,7 @@ def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store)
 
 
 def test_what_is_finished_is_not_repeated_silently(command, tmp_path, store):
-    line = "dataset=wine training.epochs=1 strategy.max_trials=2"
+    line = f"{WINE} training.epochs=1 strategy.max_trials=2"
     assert command(line).code == 0
     refused = command(f"{line} resume=must")
     assert refused.code == 2
@@ -320,10 +332,10 @@ class TestDamaged(InAKeptFolder):
 @pytest.mark.parametrize("attempts", [pytest.param("null", marks=pytest.mark.thorough), "2"])
 def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path, store):
     """KerasTuner issue 439 runs such a trial again for ever."""
-    line = f"{WINE} strategy.max_trials=3 model._target_=mine.build max_attempts={attempts}"
+    line = f"{WINE} strategy.max_trials=3 max_attempts={attempts}"
     assert command(f"{line} storage=harmless").code == 0
     (journal,) = (tmp_path / "harmless").glob(f"*/{FILE_NAME}")
-    second = read(journal.parent).attempts[1].hyperparameters["units"]
+    second = read(journal.parent).attempts[1].hyperparameters["rate"]
     (tmp_path / f"fatal-{second}").touch()
     for _ in range(2 if attempts == "2" else 3):
         assert alone(line, tmp_path).code == -signal.SIGKILL
@@ -345,9 +357,9 @@ def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path,
 def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
     command, tmp_path, store, full_disk
 ):
-    line = f"{WINE} strategy.max_trials=4 storage={full_disk} keep_best=4 {REPORT}"
-    line += " hyperparameters.units=128 hyperparameters.layers=3"
-    ended = command(line)
+    line = f"dataset=wine model._target_=mine.wide training.epochs=3 storage={full_disk}"
+    line += " strategy.max_trials=2 keep_best=2"
+    ended = command(f"{line} {REPORT}")
     assert ended.code == 1
     assert re.fullmatch(
         r"error: .*weights-0\.npz cannot be written: No space left on device; make room, then the "
@@ -360,12 +372,12 @@ def test_a_full_disk_ends_the_search_which_goes_on_when_there_is_room(
     ended = command(line)
     assert (ended.code, ended.err) == (0, "")
     (journal,) = full_disk.glob(f"*/{FILE_NAME}")
-    assert len(read(journal.parent).ranked()) == 4
+    assert len(read(journal.parent).ranked()) == 2
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
 def test_ctrl_c_before_and_between(tmp_path, store):
-    process = start(f"{WINE} strategy.max_trials=200 {REPORT}", tmp_path)
+    process = start(f"dataset=wine strategy.max_trials=200 {REPORT}", tmp_path)
     while not list(tmp_path.glob(f"outputs/searches/*/{FILE_NAME}")):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)

@@ -29,6 +29,11 @@ STRATEGIES = {
 }
 TRIALS = {"random": 2, "grid": 2, "bayesian": 3, "hyperband": 5}
 CASES = ["digits-mlp", "digits-cnn", "diabetes-mlp", "csv-mlp", "images-transfer"]
+SHALLOW = {  # of three, which take longer to trace
+    "mlp": ["hyperparameters.layers=[1,2]"],
+    "cnn": ["hyperparameters.blocks=[1,2]"],
+    "transfer": [],
+}
 SMALL = ["dataset=digits", f"model._target_={__name__}.build_small", "training.batch_size=256"]
 CLASSIFICATION = [
     "classification_report.json",
@@ -229,11 +234,15 @@ def search(store, tmp_path):
 def data(case, folder) -> list[str]:
     """Make the data of a case; return the overrides that choose it."""
     dataset, model = case.split("-")
-    chosen = [f"dataset={dataset}", f"model={model}", "training.batch_size=64"]
+    chosen = [f"dataset={dataset}", f"model={model}", "training.batch_size=64", *SHALLOW[model]]
     if dataset == "csv":
         return [*chosen, f"dataset.path={write_table(folder / 't.csv')}", "dataset.target=kind"]
     if dataset == "images":
-        backbone = "model.backbone=MobileNetV2 model.weights=null model.cut_layer=block_1_expand"
+        inputs = keras.Input((32, 32, 3))
+        features = keras.layers.Conv2D(4, 3, strides=2, name="features")(inputs)
+        keras.Model(inputs, features).save(folder / "backbone.keras")
+        backbone = f"model.backbone={folder}/backbone.keras model.weights=null"
+        backbone += " model.preprocessing=tf model.cut_layer=features"
         size = "dataset.image_size=[32,32] model.pooling=avg"
         path = f"dataset.path={write_images(folder / 'flowers')}"
         return [*chosen, path, *backbone.split(), *size.split()]
@@ -565,7 +574,9 @@ def test_the_store_is_where_mlflow_looks(store, tmp_path, monkeypatch, given):
     monkeypatch.chdir(work if given else tmp_path)
     if given:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    run_search(compose_config([*SMALL, "strategy.max_trials=1", "training.epochs=1", "verbose=0"]))
+    report = [NO_REPORT] if given else []
+    few = ["strategy.max_trials=1", "training.epochs=1", "verbose=0"]
+    run_search(compose_config([*SMALL, *few, *report]))
     assert Shown(store, "digits").statuses == ["FINISHED"] * 2
     searches = work if given else tmp_path
     assert {path.name for path in tmp_path.iterdir()} - {"work", "outputs"} == {

@@ -205,7 +205,7 @@ class OnBase(keras_tuner.HyperModel):
     write_model(tmp_path, code, "_target_: mine.OnBase\nbase:\n  _target_: mine.base\n")
     scores = []
     for _ in range(2):
-        assert command(f"{TINY} resume=never").code == 0
+        assert command(f"{TINY} strategy.max_trials=1 training.epochs=1 resume=never").code == 0
         keras.utils.set_random_seed(len(scores))  # whatever else the process does
         (*_, newest) = sorted((tmp_path / "outputs/searches").iterdir())
         scores.append([attempt.end.score for attempt in read(newest).attempts])
@@ -249,9 +249,9 @@ class FineTuned(keras_tuner.HyperModel):
         return model.fit(*args, **kwargs)
 """
     write_model(tmp_path, code, "_target_: mine.FineTuned\n")
-    ended = command(TINY)
+    ended = command(f"{TINY} strategy.max_trials=1")
     assert (ended.code, ended.err) == (0, "")
-    check_layout(store, trials=2, epochs=4)
+    check_layout(store, trials=1, epochs=4)
     (folder,) = (tmp_path / "outputs/searches").iterdir()
     best = read(folder).ranked()[0].end
     model = keras.saving.load_model(folder / "best_model.keras")
@@ -275,10 +275,10 @@ def build(hp):
     return model
 """
     write_model(tmp_path, code, "_target_: mine.build\n")
-    ended = command(f"{TINY} objective.name=val_f1_1 objective.direction=max")
+    ended = command(f"{TINY} strategy.max_trials=1 objective.name=val_f1_1 objective.direction=max")
     assert (ended.code, ended.err) == (0, "")
     names = {"loss", "f1_0", "f1_1", "f1_2"}
-    for trial in check_layout(store, trials=2, objective="val_f1_1"):
+    for trial in check_layout(store, trials=1, objective="val_f1_1"):
         assert names | {f"val_{name}" for name in names} <= {*trial.data.metrics}
     (search,) = runs(store, "search")
     assert {f"test_{name}" for name in names} <= {*search.data.metrics}
@@ -366,9 +366,10 @@ def points(count):
 """
     write_model(tmp_path, code, "_target_: pipeline.hypermodels.MLP\n")
     write_choice(tmp_path, "dataset", "_target_: mine.points\ncount: 90\n")
-    ended = command(TINY.replace("dataset=wine", "dataset=mine"))
+    line = TINY.replace("dataset=wine", "dataset=mine")
+    ended = command(f"{line} strategy.max_trials=1 hyperparameters.layers=1")
     assert (ended.code, ended.err) == (0, "")
-    check_layout(store, trials=2)
+    check_layout(store, trials=1)
     (search,) = runs(store, "search")
     (used,) = search.inputs.dataset_inputs
     assert used.dataset.name == search.data.tags["pipeline.dataset"] == "points"

@@ -10,7 +10,7 @@ from keras import layers, ops
 from pipeline.training.additive import is_additive
 from tests import keras_arguments
 
-ROWS = 7
+ROWS = 5
 SIZES = (1, 3, ROWS)
 
 

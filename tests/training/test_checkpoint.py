@@ -1,6 +1,7 @@
 """A training that was interrupted ends like one that was not, whichever epoch it had reached."""
 
 import csv
+import functools
 import http.server
 import math
 import threading
@@ -79,6 +80,18 @@ def trainer(hypermodel=None, callbacks=list, every_seconds=0.0, objective="val_l
     )
 
 
+@functools.cache
+def plain_trainer():
+    """Return one for all tests that train without callbacks: it traces its model once."""
+    return trainer()
+
+
+@functools.cache
+def stopping_trainer():
+    """Return one for all tests that train with callbacks that learn and stop."""
+    return trainer(callbacks=stopping)
+
+
 def train(with_, path, *, dies_at=None, stops_at=None, **changes):
     """Train; return the result and the epochs that were told, in order."""
     told = []
@@ -108,12 +121,14 @@ def assert_same(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("callbacks", [pytest.param(list, marks=pytest.mark.thorough), stopping])
-def test_continues_at_the_epoch_it_had_reached(callbacks, tmp_path):
-    with_ = trainer(callbacks=callbacks)
+@pytest.mark.parametrize(
+    "make", [pytest.param(plain_trainer, marks=pytest.mark.thorough), stopping_trainer]
+)
+def test_continues_at_the_epoch_it_had_reached(make, tmp_path):
+    with_ = make()
     whole = train(with_, None)
     last = whole[1][-1][0]
-    assert (last + 1 < EPOCHS) == (callbacks is stopping)
+    assert (last + 1 < EPOCHS) == (make is stopping_trainer)
     for reached in range(last + 1):
         path = tmp_path / str(reached) / "checkpoint-0.npz"
         with pytest.raises(Killed):
@@ -134,14 +149,14 @@ def test_is_stopped_after_the_epoch_and_loses_none(tmp_path):
 
 
 def test_a_training_that_had_stopped_early_trains_no_more(tmp_path):
-    with_ = trainer(callbacks=stopping)
+    with_ = stopping_trainer()
     whole = train(with_, tmp_path / "checkpoint-0.npz")
     assert Checkpoint(tmp_path / "checkpoint-0.npz", 5, 0).load().stopped
     assert_same(train(with_, tmp_path / "checkpoint-0.npz"), whole)
 
 
 def test_a_promoted_trial_continues_with_its_own_weights(tmp_path):
-    with_ = trainer()
+    with_ = plain_trainer()
     parent, _ = train(with_, None, epochs=2)
     rest = {"initial_epoch": 2, "weights": parent.weights, "seed": 6}
     whole = train(with_, None, **rest)
@@ -157,7 +172,7 @@ def test_cheap_epochs_pay_nothing(tmp_path):
 
 
 def test_another_attempts_checkpoint_is_not_continued(tmp_path):
-    with_, path = trainer(), tmp_path / "checkpoint-0.npz"
+    with_, path = plain_trainer(), tmp_path / "checkpoint-0.npz"
     with pytest.raises(Killed):
         train(with_, path, dies_at=4, seed=1)
     _, told = train(with_, path, seed=2)
@@ -166,7 +181,7 @@ def test_another_attempts_checkpoint_is_not_continued(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "cut off"])
 def test_a_damaged_checkpoint_is_called_so(content, tmp_path):
-    with_, path = trainer(), tmp_path / "checkpoint-0.npz"
+    with_, path = plain_trainer(), tmp_path / "checkpoint-0.npz"
     with pytest.raises(Killed):
         train(with_, path, dies_at=3)
     path.write_bytes(path.read_bytes()[:-40] if content is None else content)
