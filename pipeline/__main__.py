@@ -26,6 +26,7 @@ from pipeline.configuration.composition import (
     typed,
 )
 from pipeline.configuration.config import Config, ConfigError, Resume
+from pipeline.configuration.partial_arguments import for_some_choices
 from pipeline.configuration.secrets import handed_over
 from pipeline.sweep.continuation import Continuation, identifier
 from pipeline.sweep.json_summary import reserved_stdout, summarise
@@ -75,7 +76,8 @@ def _run(tell: Callable[[Outcome], None]) -> int:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         _sort_arguments()
-        sys.argv[1:] = handed_over(sys.argv[1:])
+        folders = [Path(folder) for folder in (_config_dir(), conf_dir()) if folder is not None]
+        sys.argv[1:] = for_some_choices(handed_over(sys.argv[1:]), folders)
     except ConfigError as error:
         _complain(str(error))
         tell(Outcome(WRONG_CONFIGURATION, str(error)))

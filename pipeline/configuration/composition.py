@@ -27,6 +27,7 @@ from omegaconf.errors import (
 from pipeline.configuration.config import Config, ConfigError, check, unknown
 from pipeline.configuration.names import name_of
 from pipeline.configuration.objectives import check_direction, direction_of
+from pipeline.configuration.partial_arguments import apply_known
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError)
 """What composing a configuration can raise; `explain` says what is wrong."""
@@ -66,6 +67,7 @@ def register_schema() -> None:
     node = OmegaConf.structured(Config)
     # Any hyperparameter may be named on the command line without Hydra's `+`.
     OmegaConf.set_struct(node.hyperparameters, False)
+    OmegaConf.set_struct(node.if_known, False)
     ConfigStore.instance().store(name="schema", node=node)
     OmegaConf.register_new_resolver("direction_of", direction_of, replace=True)
     OmegaConf.register_new_resolver("name_of", name_of, replace=True)
@@ -120,6 +122,7 @@ def typed(config: DictConfig) -> Config:
     with open_dict(config):
         config.pop("hydra", None)
     try:
+        apply_known(config)
         result = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise ConfigError(_omegaconf_sentence(error)) from error

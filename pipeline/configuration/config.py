@@ -134,6 +134,7 @@ class Config:
     dataset: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     strategy: dict[str, Any] = field(default_factory=dict)
+    if_known: dict[str, Any] = field(default_factory=dict)
 
 
 # Inclusive bounds of integers. The strategies' own are here too, so that a wrong one is answered

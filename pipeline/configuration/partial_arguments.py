@@ -1,0 +1,84 @@
+"""Arguments of a sweep that only some choices of a group have.
+
+Hydra applies an override to every job and refuses it where the key is missing, so that
+`-m strategy=random,hyperband strategy.max_trials=6` could not be said. Such an argument becomes
+one of the section `if_known`, which holds wherever the composed choice has the key.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.configuration.config import ConfigError
+
+SECTION = "if_known"
+_GROUPS = ("dataset", "model", "strategy")
+_SWEPT = re.compile(rf"({'|'.join(_GROUPS)})=([\w/-]+(?:,[\w/-]+)+)")
+_ARGUMENT = re.compile(rf"({'|'.join(_GROUPS)})\.(\w+)[\w.]*=")
+
+
+def for_some_choices(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Let an argument hold for those choices of a sweep that have it.
+
+    Args:
+        arguments: The command line's.
+        folders: Where the files of the choices are, the first found counts.
+
+    Returns:
+        The same, with arguments that some choices have, but not all, in the section `if_known`.
+    """
+    swept = [match for item in arguments if (match := _SWEPT.fullmatch(item))]
+    choices = {match[1]: match[2].split(",") for match in swept}
+    return [_for_some(item, choices, folders) for item in arguments]
+
+
+def apply_known(config: DictConfig) -> None:
+    """Set the arguments of `if_known` in the groups whose composed choice has them.
+
+    Args:
+        config: A composed configuration; the section is empty afterwards.
+
+    Raises:
+        ConfigError: The section names what is no group.
+    """
+    given = OmegaConf.to_container(config[SECTION]) if SECTION in config else {}
+    assert isinstance(given, dict)
+    for group, values in given.items():
+        if not isinstance(group, str) or group not in _GROUPS or not isinstance(values, Mapping):
+            raise ConfigError(
+                f"{SECTION}.{group!s} is not known; allowed: {SECTION}.GROUP.KEY=VALUE with the "
+                f"groups {', '.join(_GROUPS)}"
+            )
+        for key, value in values.items():
+            if key in config[group]:
+                OmegaConf.update(config, f"{group}.{key}", value, merge=True)
+    if given:
+        config[SECTION] = {}
+
+
+def _for_some(argument: str, choices: Mapping[str, list[str]], folders: Sequence[Path]) -> str:
+    match = _ARGUMENT.match(argument)
+    if match is None or match[1] not in choices:
+        return argument
+    group, key = match.groups()
+    have = [key in _keys(group, choice, folders) for choice in choices[group]]
+    return f"{SECTION}.{argument}" if any(have) and not all(have) else argument
+
+
+def _keys(group: str, choice: str, folders: Sequence[Path]) -> set[str]:
+    """Return the keys of a choice, of its file and of those that it names as its defaults."""
+    files = (folder / group / f"{choice}.yaml" for folder in folders)
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return set()
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(content, Mapping):
+        return set()
+    inherited: Iterable[object] = content.get("defaults") or ()
+    others = [
+        item for item in inherited if isinstance(item, str) and item not in ("_self_", choice)
+    ]
+    return {str(key) for key in content} | {k for one in others for k in _keys(group, one, folders)}
