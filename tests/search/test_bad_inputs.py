@@ -530,10 +530,12 @@ def test_a_sweep_of_wrong_jobs_leaves_nothing(command, tmp_path):
 
 
 FURTHER = (TRAINING[0], PARTS[10], *DOWNLOADS)
-THOROUGH = [pytest.param(fresh, bad, marks=pytest.mark.thorough) for bad in FURTHER]
+THOROUGH = [pytest.param(fresh, bad, marks=pytest.mark.thorough, id=str(bad)) for bad in FURTHER]
 
 
-@pytest.mark.parametrize(("run", "bad"), [(alone, DOWNLOADS[0]), *THOROUGH])
+@pytest.mark.parametrize(
+    ("run", "bad"), [pytest.param(alone, DOWNLOADS[0], id="forked"), *THOROUGH]
+)
 def test_so_does_the_real_command(run, bad, tmp_path):
     (tmp_path / "mine.py").write_text(USERS_CODE)
     ended = run(bad.line, tmp_path, KERAS_HOME=f"{tmp_path}-keras")
