@@ -53,7 +53,7 @@ def equal(some, others):
     return all(
         np.array_equal(one, other)
         if one.dtype.kind == "O"
-        else np.allclose(one, other, rtol=1e-4, atol=1e-7, equal_nan=True)
+        else np.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)
         for one, other in pairs
     )
 
@@ -64,6 +64,7 @@ def measured(layer, case):
     Returns:
         Whether it does in all modes, and whether it does at inference.
     """
+    keras.utils.set_random_seed(0)  # whose weights are near 0 decides on the last digits
     layer = keras_layers.callable_(layer)
     layer(*case.inputs())
     layer.trainable = False
