@@ -126,6 +126,23 @@ def store(empty_store, tmp_path) -> str:
 
 
 @pytest.fixture
+def tested_untraced(monkeypatch):
+    """Test best models step by step: for a few rows, to trace them takes longer than the test.
+
+    tests/evaluation and the searches of test_search.py that are about the test trace them.
+    """
+    from pipeline.evaluation import best_model
+
+    traced = best_model.evaluate_and_predict
+
+    def untraced(model, *arguments):
+        model.run_eagerly = True
+        return traced(model, *arguments)
+
+    monkeypatch.setattr(best_model, "evaluate_and_predict", untraced)
+
+
+@pytest.fixture
 def command(tmp_path, monkeypatch, capfd):
     """The command line, in a folder of this test."""
     from tests.commands import Command

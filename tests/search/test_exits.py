@@ -52,6 +52,8 @@ class Fit(keras_tuner.HyperModel):
             sys.exit("enough")
         return model.fit(*args, **kwargs)
 """
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 LINE = "dataset=wine strategy=grid training.epochs=1"
 
 

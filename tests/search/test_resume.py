@@ -13,6 +13,8 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import FILE_NAME, History, read
 from tests.commands import Ended, alone, start
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 WINE = "dataset=wine model._target_=mine.build training.epochs=3"
 REPORT = "report.every_seconds=30"  # as it is by itself: a process renews the report
 MINE = """

@@ -424,6 +424,7 @@ def check_best_model(shown, result, case, overrides) -> None:
     assert (folder / "data/model.keras").read_bytes() == result.model.read_bytes()
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_executions(search, store):
     search(*SMALL, "strategy.max_trials=2", "training.epochs=2", "training.executions_per_trial=2")
     shown = Shown(store, "digits")
@@ -459,6 +460,7 @@ def test_retraining(search, store, epochs):
     assert "retrained on train and validation data" in text
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_hyperparameters_of_the_configuration(search, store):
     search(
         "dataset=diabetes",
@@ -481,6 +483,7 @@ def test_hyperparameters_of_the_configuration(search, store):
     assert sorted(searched) == [("256", "1"), ("256", "2"), ("32", "1"), ("32", "2")]
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_a_failing_trial(search, store):
     overrides = ["dataset=digits", f"model._target_={__name__}.Fragile", "strategy=grid"]
     search(*overrides, "hyperparameters.rate=0.001", "training.epochs=2")
@@ -546,6 +549,7 @@ def test_the_same_seed_gives_the_same_trials_and_scores(search, store):
     assert not any(params == known for params, _ in other for known, _ in first)
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_an_objective_to_maximise(search, store):
     overrides = ["strategy.max_trials=3", "training.epochs=2", "objective.name=val_accuracy"]
     result = search(*SMALL, *overrides, "objective.direction=max")
@@ -559,6 +563,7 @@ def test_an_objective_to_maximise(search, store):
     assert version.tags["pipeline.test_metric"] == "accuracy"
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_nothing_is_registered_if_it_shall_not(search, store):
     search(*SMALL, "strategy.max_trials=1", "training.epochs=1", "tracking.registered_model=null")
     shown = Shown(store, "digits")
@@ -587,12 +592,14 @@ def test_the_store_is_where_mlflow_looks(store, tmp_path, monkeypatch, given):
     assert [path.name for path in work.iterdir()] == (["outputs"] if given else [])
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_an_epoch_is_in_mlflow_before_the_next_one_ends(search, store):
     callback = f"+callbacks.impatient={{_target_: {__name__}.Impatient, uri: '{store}'}}"
     search(*SMALL, "strategy.max_trials=1", "training.epochs=4", callback)
     assert Impatient.shown == [True] * 3
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_an_interrupted_search_is_continued_without_a_trace(search, store, tmp_path):
     overrides = [*SMALL, "strategy.max_trials=3", "training.epochs=3"]
     interruption = f"+callbacks.interruption._target_={__name__}.Interruption"

@@ -14,6 +14,8 @@ from pipeline.datasets import wine
 from pipeline.journal.history import read
 from tests.commands import alone
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 TINY = "--config-dir conf model=mine dataset=wine training.epochs=2 strategy.max_trials=2"
 
 SEEDS_MODEL = """
