@@ -100,8 +100,17 @@ class Tracking:
 
 
 @dataclass
+class Names:
+    """What the dataset, the model and the strategy are called; names and tags are made of them."""
+
+    dataset: str = MISSING
+    model: str = MISSING
+    strategy: str = MISSING
+
+
+@dataclass
 class Choices:
-    """Which choice of each group was composed; names and tags are made of them."""
+    """Which choice of each group was composed."""
 
     dataset: str = MISSING
     model: str = MISSING
@@ -130,6 +139,7 @@ class Config:
     max_attempts: int | None = MISSING
     max_seconds: float | None = MISSING
     verbose: int = MISSING
+    names: Names = field(default_factory=Names)
     choices: Choices = field(default_factory=Choices)
     dataset: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)

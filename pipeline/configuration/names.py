@@ -26,14 +26,14 @@ def name_of(group: str, *, _root_: DictConfig) -> str:
         _root_: The composed configuration.
 
     Returns:
-        Of a dataset its own name: that of the loader, of the file or folder, or, where a function
-        of the user's gives it, `UNTIL_IT_IS_LOADED`. Of the others the choice, or the `_target_`
+        Of a dataset the choice, the name of the file or folder, or, where a function of the user's
+        gives it one, `UNTIL_IT_IS_LOADED`. Of the others the choice, or the `_target_`
         where another one was given than the choice has.
 
     Raises:
         ConfigError: Several choices are given at once.
     """
-    choice = HydraConfig.get().runtime.choices.get(group)
+    choice = OmegaConf.select(_root_, f"choices.{group}", throw_on_resolution_failure=False)
     if not isinstance(choice, str):
         raise ConfigError(
             f"{group} must be one choice, {group}=NAME; to search several: -m {group}=A,B"
@@ -43,16 +43,15 @@ def name_of(group: str, *, _root_: DictConfig) -> str:
         return choice
     target = None if OmegaConf.is_missing(node, "_target_") else node.get("_target_")
     if group == "dataset" and target is not None:
-        return _dataset_name(node, str(target))
+        return _dataset_name(node, str(target), choice)
     return choice.replace("/", "-") if target in (None, _target_of(group, choice)) else str(target)
 
 
-def _dataset_name(node: DictConfig, target: str) -> str:
+def _dataset_name(node: DictConfig, target: str, choice: str) -> str:
     if not target.startswith(_OURS):
         return UNTIL_IT_IS_LOADED
-    loader = target.removeprefix(_OURS)
     path = None if OmegaConf.is_missing(node, "path") else node.get("path")
-    return loader if path is None else stem(Path(str(path)))
+    return choice if path is None else stem(Path(str(path)))
 
 
 def stem(path: Path) -> str:
@@ -90,10 +89,8 @@ def named(config: Config, dataset: str) -> Config:
         experiment=complete(experiment),
         registered_model=None if registered is None else complete(registered),
     )
-    choices = dataclasses.replace(config.choices, dataset=complete(config.choices.dataset))
-    named = dataclasses.replace(
-        config, name=complete(config.name), tracking=tracking, choices=choices
-    )
+    names = dataclasses.replace(config.names, dataset=complete(config.names.dataset))
+    named = dataclasses.replace(config, name=complete(config.name), tracking=tracking, names=names)
     check_names(named)
     return named
 

@@ -59,9 +59,9 @@ def describe(
     return SearchBegin(
         search="",
         name=config.name,
-        strategy=config.choices.strategy,
-        dataset=config.choices.dataset,
-        model=config.choices.model,
+        strategy=config.names.strategy,
+        dataset=config.names.dataset,
+        model=config.names.model,
         task=dataset.task,
         objective=config.objective.name,
         direction=config.objective.direction.value,

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from pipeline.configuration.config import ConfigError
 from pipeline.configuration.overrides import decisive
 from pipeline.journal.callbacks import SearchBegin, Status
@@ -16,7 +18,8 @@ from pipeline.search.identity import changed_modules, has_same_settings, is_same
 RUNNING = "running"
 """A file with the fingerprint, which a process leaves behind in a search's folder if it dies."""
 
-_FIRST_LINE = 1_000_000  # bytes in which it ends, if the process lived to write it
+OVERRIDES_FILE = "overrides.yaml"
+"""What was changed on the command line, for people to read."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ def find_continued(storage: Path, begin: SearchBegin) -> Past | None:
     """
     for journal in _newest_first(storage):
         first = _beginning(journal)
+        if first is None and _is_damaged(journal) and _is_of_same_command(journal.parent, begin):
+            with telling_damage(journal.parent):
+                read(journal.parent)
         if first is None or not has_same_settings(first, begin):
             continue
         with telling_damage(journal.parent):
@@ -71,13 +77,24 @@ def unreadable(storage: Path) -> list[Path]:
         storage: Where searches live.
 
     Returns:
-        The folders; not those of processes that died while they wrote the first line.
+        The folders.
     """
-    return [
-        journal.parent
-        for journal in _newest_first(storage)
-        if _beginning(journal) is None and b"\n" in journal.read_bytes()[:_FIRST_LINE]
-    ]
+    return [journal.parent for journal in _newest_first(storage) if _is_damaged(journal)]
+
+
+def _is_damaged(journal: Path) -> bool:
+    """Whether a journal begins with no search, although a process lived to write its first line."""
+    with journal.open("rb") as file:
+        return file.readline().endswith(b"\n") and _beginning(journal) is None
+
+
+def _is_of_same_command(folder: Path, begin: SearchBegin) -> bool:
+    """Whether what a search was asked for, which stands beside its journal, is asked for now."""
+    try:
+        given = yaml.safe_load((folder / OVERRIDES_FILE).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return False
+    return isinstance(given, list) and decisive(given) == decisive(begin.overrides)
 
 
 def _beginning(journal: Path) -> SearchBegin | None:

@@ -18,6 +18,7 @@ from pipeline.journal.callbacks import SearchBegin
 from pipeline.journal.files import DamagedFileError, replacing
 from pipeline.journal.history import FILE_NAME, History, read
 from pipeline.search.past_searches import (
+    OVERRIDES_FILE,
     RUNNING,
     Past,
     extends,
@@ -72,15 +73,18 @@ def open_folder(storage: Path, begin: SearchBegin, resume: Resume) -> Iterator[F
     told = [] if resume is Resume.never else _told(storage, past, begin)
     path = past.path if past else storage / new_identifier(begin.name)
     lock = _hold(path)
-    (path / RUNNING).write_text(begin.fingerprint)
-    if past is None and resume is Resume.auto and (other := _begun_before(path, begin)):
-        lock.release()
-        shutil.rmtree(path)
-        raise _is_run(other)
+    if past is None and resume is Resume.auto:
+        (path / RUNNING).write_text(begin.fingerprint)
+        if (other := _begun_before(path, begin)) is not None:
+            lock.release()
+            shutil.rmtree(path)
+            raise _is_run(other)
     try:
         # Its last process may have told more between our first look and its end.
         history = None if past is None else _read_all(path)
         done = history is not None and history.finished and not extends(begin, history)
+        if not (path / RUNNING).exists():  # whose time says who was first
+            (path / RUNNING).write_text(begin.fingerprint)
         try:
             yield Folder(path, history, done, tuple(told))
         finally:
@@ -170,7 +174,7 @@ def write_config(folder: Path, config: Mapping[str, Any], overrides: Sequence[st
     Raises:
         StorageError: They cannot be written.
     """
-    for name, content in (("config.yaml", config), ("overrides.yaml", list(overrides))):
+    for name, content in (("config.yaml", config), (OVERRIDES_FILE, list(overrides))):
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         with replacing(folder / name) as file:
             file.write(text.encode())

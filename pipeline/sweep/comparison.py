@@ -135,9 +135,9 @@ def _job(config: DictConfig, job_return: JobReturn) -> Job:
         number=config.hydra.job.num,
         # Where it is tracked decides no result, and a tracking URI may hold a password.
         overrides=[o for o in job_return.overrides or () if not o.startswith("tracking.")],
-        strategy=_value(config, "choices.strategy"),
+        strategy=_name(config, "strategy"),
         dataset=dataset,
-        model=_value(config, "choices.model"),
+        model=_name(config, "model"),
         seed=_value(config, "seed"),
         objective=_value(config, "objective.name"),
         direction=getattr(direction, "value", direction),
@@ -150,13 +150,19 @@ def _job(config: DictConfig, job_return: JobReturn) -> Job:
 
 def _names(config: DictConfig, directory: Path | None) -> tuple[str | None, str | None]:
     """Return what a job's dataset and experiment are called, which its search may have learnt."""
-    dataset, experiment = (_value(config, k) for k in ("choices.dataset", "tracking.experiment"))
+    dataset, experiment = _name(config, "dataset"), _value(config, "tracking.experiment")
     if dataset != UNTIL_IT_IS_LOADED:
         return dataset, experiment
     if directory is None:
         return _value(config, "dataset._target_"), experiment
     begin = read(directory).begin
     return begin.dataset, begin.config["tracking"]["experiment"]
+
+
+def _name(config: DictConfig, group: str) -> str | None:
+    """Return what a group's choice is called; in a configuration that is not ours, the choice."""
+    name: str | None = _value(config, f"names.{group}") or _value(config, f"choices.{group}")
+    return name
 
 
 def _value(config: DictConfig, key: str) -> Any:

@@ -39,11 +39,11 @@ def test_names_are_those_of_the_data_and_the_model(
     (tmp_path / "v1.2").mkdir()
     config = named(compose_config(overrides), "points")
     assert (config.name, config.tracking.registered_model) == (name, registered)
-    assert f"{config.choices.dataset}-{config.choices.model}-{config.choices.strategy}" in (
+    assert f"{config.names.dataset}-{config.names.model}-{config.names.strategy}" in (
         name,
         "points-mlp-random",
     )
-    assert config.tracking.experiment == config.choices.dataset
+    assert config.tracking.experiment == config.names.dataset
 
 
 def test_a_choice_of_the_users_own_keeps_its_name(tmp_path):

@@ -76,6 +76,12 @@ def close(reporting):
     return reporting.close(60.0, waits=lambda: None)
 
 
+def drawing():
+    """Return the process that draws the report."""
+    children = psutil.Process().children()
+    return next(child for child in children if "pipeline.report.live" in child.cmdline())
+
+
 class Search:
     """A search's journal and its report, fed by hand."""
 
@@ -118,7 +124,7 @@ def test_a_process_that_was_stopped_is_not_waited_for_for_ever(tmp_path, monkeyp
     monkeypatch.setattr(renewal, "_SILENCE", 0.1)
     search = Search(tmp_path)
     search.tell(Story().begin().trial("0000"))
-    (process,) = psutil.Process().children()
+    process = drawing()
     process.suspend()
     search.tell(Story().trial("0001"))
     waited = []
@@ -130,7 +136,7 @@ def test_a_process_that_was_stopped_is_not_waited_for_for_ever(tmp_path, monkeyp
 def test_a_process_that_was_killed_ends_no_search(tmp_path):
     search = Search(tmp_path)
     search.tell(Story().begin().trial("0000"))
-    (process,) = psutil.Process().children()
+    process = drawing()
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     search.tell(Story().trial("0001"))

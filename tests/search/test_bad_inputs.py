@@ -333,12 +333,6 @@ PARTS = [
         "RandomSearchOracle is no pipeline.strategies.Oracle",
         "needs a strategy that can continue",
     ),
-    Bad(
-        "dataset=wine storage=s",
-        "s/a/journal.jsonl holds a line that is no record",
-        "remove s/a, or start a new search with resume=never",
-        {"s/a/journal.jsonl": "nonsense\n"},
-    ),
 ]
 
 DATASETS = [

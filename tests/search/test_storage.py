@@ -45,6 +45,18 @@ def test_a_damaged_journal_of_another_search_stops_nobody(line, earlier, tmp_pat
         assert folder.past is None
 
 
+def test_a_damaged_journal_of_the_same_command_is_told_before_anything_is_trained(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "journal.jsonl").write_text("{torn and mended by hand}\n")
+    (tmp_path / "mine" / "overrides.yaml").write_text("[verbose=0, strategy=grid]")
+    begin = replace(BEGUN, overrides=["strategy=grid"])
+    with (
+        pytest.raises(ConfigError, match=r"mine/journal\.jsonl .*, or start a new search"),
+        open_folder(tmp_path, begin, Resume.auto),
+    ):
+        pass
+
+
 def test_a_first_line_that_a_process_did_not_live_to_end_is_no_damage(tmp_path):
     (tmp_path / "another").mkdir()
     (tmp_path / "another" / "journal.jsonl").write_text('{"kind": "search_beg')

@@ -172,8 +172,8 @@ def test_the_seeds_hypermodel_under_the_seeds_strategies(strategies, tmp_path):
         *("dense_units_1", "dense_units_2", "dropout_rate1", "dropout_rate2", "learning_rate")
     }
     assert len(runs(uri, "comparison")) == 1
-    (version,) = MlflowClient(uri).search_model_versions("name='images-mine'", max_results=1)
-    assert version.name == "images-mine"
+    (version,) = MlflowClient(uri).search_model_versions("name='flowers-mine'", max_results=1)
+    assert version.name == "flowers-mine"
 
 
 def test_a_function_that_builds(command, tmp_path, store):

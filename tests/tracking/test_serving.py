@@ -53,5 +53,5 @@ def test_a_table(tmp_path, store):
         {"dataframe_records": raw.to_dict("records")},
         {"inputs": raw.to_dict("list")},
     ]
-    for answer in ask("csv-mlp", tmp_path, *requests):
+    for answer in ask("table-mlp", tmp_path, *requests):
         np.testing.assert_allclose(answer, expected, rtol=1e-5)
