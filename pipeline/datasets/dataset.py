@@ -30,6 +30,7 @@ class Dataset:
         classes: Names of the classes, in the order of their indices; empty for regression.
         source: Where the examples come from: a function's dotted name or an absolute path.
         preprocessing: How raw inputs become numbers inside the model.
+        notes: What there is to say of how it was read, a sentence each.
         digest: 16 hexadecimal digits that stand for the contents: task, classes and all splits.
 
     Raises:
@@ -51,6 +52,7 @@ class Dataset:
     classes: tuple[str, ...]
     source: str
     preprocessing: Preprocessing
+    notes: tuple[str, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

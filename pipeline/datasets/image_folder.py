@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.datasets.splits import Array
 
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+_FORMATS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _NAMED_FILES = 10
 
 
@@ -65,6 +66,42 @@ def read_images(
     return x, y, classes
 
 
+def left_out(path: Path) -> list[str]:
+    """Say which files under a folder of images `read_images` does not read.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        A sentence on the images that lie in no class's folder, and one on the files in such folders
+        that have another format; hidden files are nobody's images.
+    """
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file, path))
+    outside = [file for file in files if file.parent == path and _is_image(file)]
+    others = [file for file in files if file.parent != path and not _is_image(file)]
+    return [
+        *_sentence(outside, path, "image", "in no class's folder"),
+        *_sentence(others, path, "file", f"none of {', '.join(_FORMATS)}"),
+    ]
+
+
+def _hidden(file: Path, path: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(path).parts)
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in _FORMATS
+
+
+def _sentence(files: Sequence[Path], path: Path, what: str, why: str) -> list[str]:
+    if not files:
+        return []
+    names = ", ".join(str(file.relative_to(path)) for file in files[:_NAMED_FILES])
+    more = f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else ""
+    number = f"1 {what}" if len(files) == 1 else f"{len(files)} {what}s"
+    return [f"{number} of {path} left out, {why}: {names}{more}"]
+
+
 def _checked_size(image_size: Sequence[int]) -> tuple[int, int]:
     match image_size:
         case [int(height), int(width)] if height > 0 and width > 0:
@@ -94,7 +131,7 @@ def _check_files(path: Path, files: list[Path], classes: tuple[str, ...], color_
     found = {file.relative_to(path).parts[0] for file in files}
     if empty := [name for name in classes if name not in found]:
         raise ValueError(
-            f"each sub-folder of {path} must hold images (.png, .jpg, .jpeg, .bmp, .gif), "
+            f"each sub-folder of {path} must hold images ({', '.join(_FORMATS)}), "
             f"found none in {empty}"
         )
     with ThreadPoolExecutor() as pool:

@@ -8,8 +8,9 @@ import numpy as np
 
 from pipeline.configuration.names import stem
 from pipeline.datasets.dataset import Dataset, Task
+from pipeline.datasets.description import describe_table
 from pipeline.datasets.downloads import CLASSES, download
-from pipeline.datasets.image_folder import read_images
+from pipeline.datasets.image_folder import left_out, read_images
 from pipeline.datasets.preprocessing import (
     ImageScaling,
     Preprocessing,
@@ -116,6 +117,7 @@ def images(
         partition=partition,
         source=str(folder),
         preprocess=lambda x: ImageScaling(x.shape[1:], max_value=255.0),
+        notes=tuple(left_out(folder)),
     )
 
 
@@ -156,15 +158,17 @@ def csv(
     table, column = read_table(
         file, target=target, drop=drop, categorical=categorical, separator=separator
     )
+    x = features(table, categorical)
     y, classes = targets(column, task)
     return _dataset(
         stem(file),
-        features(table, categorical),
+        x,
         y,
         classes=classes,
         partition=partition,
         source=str(file),
         preprocess=TableEncoding.fit,
+        notes=describe_table(x, y, classes, str(file)),
     )
 
 
@@ -210,6 +214,7 @@ def _dataset(
     source: str,
     preprocess: Callable[[Any], Preprocessing],
     test: Split | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Part the examples, except for a test split that is given, and measure the training ones."""
     parts = partition.apply(x, y, classes=classes)
@@ -223,4 +228,5 @@ def _dataset(
         classes=classes,
         source=source,
         preprocessing=preprocess(train.x),
+        notes=notes,
     )

@@ -15,7 +15,6 @@ from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
 from pipeline.configuration.names import named
 from pipeline.datasets.dataset import Dataset
-from pipeline.datasets.description import describe_table
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, read
@@ -95,8 +94,8 @@ def run_search(
         config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep, config_dir
     )
     console = Console(quiet=config.verbose == 0, highlight=False)
-    for line in describe_table(dataset):
-        console.print(line, soft_wrap=True, markup=False)
+    for sentence in dataset.notes:
+        console.print(sentence, soft_wrap=True, markup=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
         console.print(f"Finished already: {ended.path.name}", soft_wrap=True)

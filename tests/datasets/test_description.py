@@ -3,7 +3,6 @@
 import pytest
 
 from pipeline.datasets import csv, digits
-from pipeline.datasets.description import describe_table
 
 SIZES = {"validation_size": 0.25, "test_size": 0.25, "seed": 0}
 
@@ -14,7 +13,7 @@ def describe(tmp_path):
         path = tmp_path / "houses.csv"
         path.write_text("\n".join([header, *rows]) + "\n")
         settings = {"task": None, "drop": [], "categorical": [], "separator": ","}
-        first, *lines = describe_table(csv(path=str(path), target=target, **settings, **SIZES))
+        first, *lines = csv(path=str(path), target=target, **settings, **SIZES).notes
         assert first.startswith(f"40 rows of {path}: ")
         return [first.partition(": ")[2], *lines]
 
@@ -42,4 +41,4 @@ def test_texts_that_hardly_repeat_are_named(describe):
 
 
 def test_what_is_no_table_is_not_described():
-    assert describe_table(digits(**SIZES)) == []
+    assert digits(**SIZES).notes == ()

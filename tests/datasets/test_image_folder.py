@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets.image_folder import read_images
+from pipeline.datasets.image_folder import left_out, read_images
 
 
 def write(path, value, *, size=(6, 4), mode="RGB"):
@@ -27,6 +27,19 @@ def test_images_are_read_resized_with_their_classes(folder):
     assert (x.shape, x.dtype) == ((4, 5, 7, 3), np.float32)
     assert (y.tolist(), y.dtype, classes) == ([0, 0, 1, 1], np.int64, ("cat", "dog"))
     assert x[:, 2, 3].tolist() == [[10, 20, 30], [0, 0, 0], [255, 255, 255], [0, 0, 255]]
+
+
+def test_files_that_are_left_out_are_named(folder):
+    write(folder / "loose.png", (0, 0, 0))
+    (folder / "README.md").write_text("of the folder")
+    for number in range(12):
+        (folder / "cat" / f"{number:02}.webp").touch()
+    (folder / "cat" / ".hidden.webp").touch()
+    assert left_out(folder) == [
+        f"1 image of {folder} left out, in no class's folder: loose.png",
+        f"13 files of {folder} left out, none of .png, .jpg, .jpeg, .bmp, .gif: "
+        f"{', '.join(f'cat/{number:02}.webp' for number in range(10))} and 3 more",
+    ]
 
 
 @pytest.mark.parametrize(("color_mode", "channels"), [("grayscale", 1), ("rgb", 3), ("rgba", 4)])
