@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from pipeline.configuration.secrets import redact
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import JournalError
+from pipeline.terminal.quiet import quieten, without_startup_noise
 from pipeline.tracking.addresses import describe_error, resolve
 from pipeline.tracking.checks import check_uri
 from pipeline.tracking.delivery import Courier
@@ -45,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--uri", help="another tracking store, which gets the whole search (default: its own)"
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    quieten()
     try:
-        return _run(options.directory, options.uri)
+        with without_startup_noise():  # of TensorFlow, which a model's delivery loads
+            return _run(options.directory, options.uri)
     except KeyboardInterrupt:
         return _complain("interrupted; repeating it delivers the rest", INTERRUPTED)
     except (ValueError, OSError) as error:
