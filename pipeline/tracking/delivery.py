@@ -171,6 +171,7 @@ class Courier:
             runs,
             known.identifiers,
             self._directory,
+            told_before=self._position.offset == 0,
             created=lambda key, run: self._note(store, {key: run}),
             progressed=self._progressed,
         )

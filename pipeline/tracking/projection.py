@@ -1,6 +1,8 @@
 """Sends what a search's runs should show to MLflow; sending it again changes nothing."""
 
 import json
+import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.tables import write_tables
 from pipeline.tracking import summary
-from pipeline.tracking.runs import Key, Run, SearchRuns
+from pipeline.tracking.runs import DURATION, Key, Run, SearchRuns
 from pipeline.tracking.store import Store
 
 _STATUSES = {
@@ -22,6 +24,7 @@ _STATUSES = {
     Status.FAILED: "FAILED",
     Status.INTERRUPTED: "KILLED",
 }
+_LARGEST = sys.float_info.max
 _DESCRIPTION_SECONDS = 10.0
 _LEAST_SECONDS = 10.0  # between two copies of a file that grows
 _MOST_SHARE = 0.05  # of the time, goes into copying it
@@ -36,6 +39,8 @@ class Projection:
         runs: What they should show.
         known: Identifiers of the runs that are there already.
         directory: The search's folder.
+        told_before: Whether MLflow may have what is sent of the runs that are there: the journal,
+            or how far it was delivered, was lost.
         created: Told of every run that is created: what it is of, and its identifier.
         progressed: Called whenever MLflow took something, with the seconds that the next step
             may take.
@@ -48,6 +53,7 @@ class Projection:
         known: dict[Key, str],
         directory: Path,
         *,
+        told_before: bool,
         created: Callable[[Key, str], None],
         progressed: Callable[[float], None],
     ) -> None:
@@ -58,6 +64,8 @@ class Projection:
         self._directory = directory
         self._created = created
         self._progressed = progressed
+        self._unsure = set(known) if told_before else set()  # runs to look at before adding points
+        self._shown: dict[tuple[Key, str], set[tuple[int, object]]] = {}
         self._sent_tags: dict[Key, dict[str, str]] = {}
         self._described = -_DESCRIPTION_SECONDS
         self._journal_due = 0.0
@@ -94,7 +102,8 @@ class Projection:
         shown = self._tags(key, run)
         tags = [RunTag(name, value) for name, value in shown.items() if sent.get(name) != value]
         params = [Param(name, value) for name, value in run.params.items()]
-        for some_params, some_metrics, some_tags in _batches(params, run.metrics, tags):
+        metrics = self._new_points(key, run) if key in self._unsure else run.metrics
+        for some_params, some_metrics, some_tags in _batches(params, metrics, tags):
             self._client.log_batch(identifier, some_metrics, some_params, some_tags)
         for path, text in run.texts.items():
             self._client.log_text(identifier, text, path)
@@ -104,6 +113,18 @@ class Projection:
             self._client.update_run(identifier, status="RUNNING")
         self._sent_tags[key] = shown
         self._progressed(0.0)
+
+    def _new_points(self, key: Key, run: Run) -> list[Metric]:
+        """Return the points that a run does not show yet: told again, they would be shown twice."""
+        return [p for p in run.metrics if (p.step, _comparable(p)) not in self._points(key, p.key)]
+
+    def _points(self, key: Key, metric: str) -> set[tuple[int, object]]:
+        """Return what a run showed of a metric when this process first sent something of it."""
+        if (key, metric) not in self._shown:
+            history = self._client.get_metric_history(self._identifiers[key], metric)
+            self._shown[key, metric] = {(point.step, _comparable(point)) for point in history}
+            self._progressed(0.0)
+        return self._shown[key, metric]
 
     def _create(self, key: Key, run: Run) -> None:
         tags = self._tags(key, run)
@@ -178,6 +199,16 @@ class Projection:
                 self._progressed(file.stat().st_size / _SLOWEST_UPLOAD)
                 self._client.log_artifact(self.search_run, str(file), folder)
                 self._progressed(0.0)
+
+
+def _comparable(point: Metric) -> object:
+    """Return what tells a point from others of its metric and step, as MLflow gives it back."""
+    if point.key == DURATION:  # of a trial that was trained again it is another, and as good
+        return None
+    if math.isnan(point.value):
+        return "nan"
+    # Databases keep an infinite value as the largest finite one.
+    return math.copysign(math.inf, point.value) if abs(point.value) >= _LARGEST else point.value
 
 
 def _due_again(start: float) -> float:

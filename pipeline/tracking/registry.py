@@ -91,10 +91,11 @@ def log_model(
     Returns:
         The logged model.
     """
-    moment = str(milliseconds(evaluation.time))
     info = client.get_run(run).info
     found = client.search_logged_models([info.experiment_id], f"source_run_id = '{run}'")
-    twins = [model for model in found if model.tags.get(_EVALUATED) == moment]
+    same = {"pipeline.trial": evaluation.trial, **tested(begin, evaluation).tags()}
+    # The same test is made at another moment again where a journal lost its end.
+    twins = [model for model in found if same.items() <= model.tags.items()]
     twins.sort(
         key=lambda model: (model.status != LoggedModelStatus.READY, model.creation_timestamp)
     )
@@ -104,9 +105,8 @@ def log_model(
     if logged is None:
         tags = {
             "pipeline.search": begin.search,
-            "pipeline.trial": evaluation.trial,
-            **tested(begin, evaluation).tags(),
-            _EVALUATED: moment,
+            **same,
+            _EVALUATED: str(milliseconds(evaluation.time)),
         }
         logged = client.create_logged_model(
             info.experiment_id, name=_MODEL_NAME, source_run_id=run, tags=tags, model_type="keras"

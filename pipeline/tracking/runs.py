@@ -25,6 +25,9 @@ from pipeline.tracking.curves import Curves
 Key = tuple[str, int] | None
 """A run of a search: a trial and its attempt, or None for the search itself."""
 
+DURATION = "duration_seconds"
+"""The metric with the time that a trial took."""
+
 _RUNNING = "RUNNING"
 
 
@@ -215,7 +218,7 @@ class SearchRuns:
         if trial.given_up:  # it may yet go on, and a point cannot be taken back
             return
         trial.curves.end(record.time)
-        for name in ("score", "best_epoch", "duration_seconds"):
+        for name in ("score", "best_epoch", DURATION):
             value = getattr(record, name)
             if value is not None:
                 run.log(name, float(value), record.time)

@@ -1,11 +1,14 @@
 """What a search shows in MLflow after deaths, repetitions and requests executed too late."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.journal.callbacks import Status
+from pipeline.journal.callbacks import Status, TrialEnd
+from pipeline.journal.history import follow
+from tests.records import write
 from tests.stories import Story, courier, deliver, description, picture, points, runs
 from tests.tracking.test_registry import NAME, evaluated, model_file
 
@@ -182,3 +185,30 @@ def test_a_finished_search_that_is_extended(store, evaluated):
     (folder / "tracking.json").unlink()
     deliver(folder, store, NAME)
     assert picture(store) == whole
+
+
+@pytest.mark.parametrize("kept", [3, 5, 6], ids=["in a trial", "after it", "before the test"])
+def test_a_journal_that_lost_its_end_doubles_no_point_and_no_model(kept, store, evaluated):
+    """A power cut takes the journal's last lines; MLflow's database was on the disk."""
+    folder = evaluated()
+    deliver(folder, store, NAME)
+    before = {name: points(store, run) for name, run in runs(store).items()}
+    told = [record for _, record in follow(folder)]
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[:kept]))
+    # The next process tells the epochs of the running trial again, and does the rest anew.
+    rest = told if kept == 3 else [told[0], *told[kept:]]
+    again = [replace(record, time=record.time + 1000) for record in rest]
+    write(folder, *(longer(record) for record in again))
+    said = deliver(folder, store, NAME)
+    assert {name: points(store, run) for name, run in runs(store).items()} == before
+    assert said.startswith("registered digits-mlp version 1;")
+    client = MlflowClient(store)
+    assert len(client.search_model_versions(f"name='{NAME}'")) == 1
+    experiment = runs(store)["trial 0000"].info.experiment_id
+    assert len(client.search_logged_models([experiment])) == 1
+
+
+def longer(record):
+    """Return the same, but for the time that a trial took when it was trained again."""
+    return replace(record, duration_seconds=9.0) if isinstance(record, TrialEnd) else record
