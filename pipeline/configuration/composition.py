@@ -24,10 +24,11 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from pipeline.configuration.config import Config, ConfigError, check, unknown
+from pipeline.configuration.config import Config, ConfigError, unknown
 from pipeline.configuration.names import name_of
 from pipeline.configuration.objectives import check_direction, direction_of
 from pipeline.configuration.partial_arguments import apply_known
+from pipeline.configuration.rules import check
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError)
 """What composing a configuration can raise; `explain` says what is wrong."""

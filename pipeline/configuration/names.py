@@ -9,7 +9,8 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.configuration.config import Config, ConfigError, check_names
+from pipeline.configuration.config import Config, ConfigError
+from pipeline.configuration.rules import check_names
 
 UNTIL_IT_IS_LOADED = "{dataset}"
 """Stands in names for that of a dataset which a function of the user's gives it."""
