@@ -31,10 +31,12 @@ __all__ = [
     "encode",
     "fold",
     "follow",
+    "newest_beginning",
     "read",
 ]
 
 FILE_NAME = "journal.jsonl"
+_BEGINNING = b'{"kind":"search_begin",'  # as `encode` writes it
 
 
 class JournalError(ValueError):
@@ -228,6 +230,29 @@ def follow(directory: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
                     f"{path} holds a line that is no record, ending at byte {offset}: {error}"
                 ) from error
             yield offset, record
+
+
+def newest_beginning(directory: Path) -> SearchBegin | None:
+    """Return how a search began last, without reading all that happened in between.
+
+    Args:
+        directory: The search's folder.
+
+    Returns:
+        The record; None if the journal has none.
+
+    Raises:
+        FileNotFoundError: There is no journal in the folder.
+        JournalError: It is no record.
+    """
+    newest, offset = None, 0
+    with (directory / FILE_NAME).open("rb") as file:
+        for line in file:
+            if line.startswith(_BEGINNING) and line.endswith(b"\n"):
+                newest = offset
+            offset += len(line)
+    record = None if newest is None else next(follow(directory, newest))[1]
+    return record if isinstance(record, SearchBegin) else None
 
 
 def _score(attempt: Attempt) -> float:

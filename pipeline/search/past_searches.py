@@ -11,7 +11,15 @@ from pipeline.configuration.config import ConfigError
 from pipeline.configuration.overrides import decisive
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError
-from pipeline.journal.history import FILE_NAME, History, JournalError, fold, follow, read
+from pipeline.journal.history import (
+    FILE_NAME,
+    History,
+    JournalError,
+    fold,
+    follow,
+    newest_beginning,
+    read,
+)
 from pipeline.search.deaths import revived
 from pipeline.search.identity import changed_modules, has_same_settings, is_same_search
 
@@ -129,14 +137,16 @@ def told_of_change(storage: Path, past: History | None, begin: SearchBegin) -> s
     asked = decisive(begin.overrides)
     for journal in _newest_first(storage):
         try:
+            begun = newest_beginning(journal.parent)
+            if begun is None or begun.modules is None or decisive(begun.overrides) != asked:
+                continue
             past = read(journal.parent)
         except (JournalError, OSError):  # told by what looks for a search to continue
             continue
-        if past.begin.modules is not None and decisive(past.begin.overrides) == asked:
-            names = ", ".join(changed_modules(past.begin, begin))
-            if past.finished or not names:
-                return None
-            return f"{names} changed since {past.begin.search}, which is not continued"
+        names = ", ".join(changed_modules(begun, begin))
+        if past.finished or not names:
+            return None
+        return f"{names} changed since {begun.search}, which is not continued"
     return None
 
 
@@ -159,8 +169,8 @@ def find_ended(storage: Path, begin: SearchBegin) -> Past | None:
         return None
     for journal in storage.glob(f"*/{FILE_NAME}"):
         try:
-            first = next((record for _, record in follow(journal.parent)), None)
-            if not isinstance(first, SearchBegin) or not has_same_settings(first, begin):
+            first = _beginning(journal)
+            if first is None or not has_same_settings(first, begin):
                 continue
             records = [record for _, record in follow(journal.parent)]
             past = fold(records)

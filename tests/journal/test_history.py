@@ -19,6 +19,7 @@ from pipeline.journal.history import (
     encode,
     fold,
     follow,
+    newest_beginning,
     read,
 )
 from tests.records import epoch_end, search_begin, trial_begin, trial_end, write
@@ -261,3 +262,15 @@ def test_a_killed_process_loses_nothing_it_reported(tmp_path):
     result = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
     assert result.returncode == -9
     assert len(list(follow(tmp_path))) == 101
+
+
+def test_the_newest_beginning_is_found_behind_all_that_happened(tmp_path):
+    write(tmp_path, search_begin(), trial_begin(), epoch_end(), trial_end())
+    assert newest_beginning(tmp_path) == read(tmp_path).begin
+    write(tmp_path, search_begin(total_trials=9), trial_begin("0001"))
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(b'{"kind":"search_begin","search":"torn')
+    assert newest_beginning(tmp_path) == read(tmp_path).begin
+    assert newest_beginning(tmp_path).total_trials == 9
+    (tmp_path / "journal.jsonl").write_text("no search\n")
+    assert newest_beginning(tmp_path) is None
