@@ -24,8 +24,8 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from pipeline.configuration.config import Config, ConfigError, unknown
-from pipeline.configuration.names import name_of
+from pipeline.configuration.config import GROUPS, Config, ConfigError, unknown
+from pipeline.configuration.names import name_of, resolve_names
 from pipeline.configuration.objectives import check_direction, direction_of
 from pipeline.configuration.partial_arguments import apply_known
 from pipeline.configuration.rules import check
@@ -124,6 +124,7 @@ def typed(config: DictConfig) -> Config:
         config.pop("hydra", None)
     try:
         apply_known(config)
+        resolve_names(config)
         result = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise ConfigError(_omegaconf_sentence(error)) from error
@@ -131,7 +132,7 @@ def typed(config: DictConfig) -> Config:
         raise ConfigError(
             "the composed configuration lacks the schema; start from conf/config.yaml"
         )
-    for group in ("callbacks", "hyperparameters", "dataset", "model", "strategy"):
+    for group in ("callbacks", "hyperparameters", *GROUPS):
         # What others construct gets plain values: `${objective.direction}` is a string there.
         setattr(
             result, group, OmegaConf.to_container(config[group], resolve=True, enum_to_str=True)
@@ -240,7 +241,7 @@ def _compose(overrides: Sequence[str], config_dir: str | None) -> DictConfig:
 
 def _known_keys(section: str, overrides: Sequence[str], config_dir: str | None) -> list[str]:
     """Return the keys of a section, from a composition of the group choices alone."""
-    groups = ("dataset", "model", "strategy", "experiment")
+    groups = (*GROUPS, "experiment")
     choices = [item for item in overrides if re.fullmatch(rf"({'|'.join(groups)})=\w+", item)]
     try:
         config = _compose(choices, config_dir)

@@ -8,6 +8,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+GROUPS = ("dataset", "model", "strategy")
+"""The groups of which every search has a choice."""
+
 
 class ConfigError(ValueError):
     """What was asked for cannot be done; the message is one sentence for the person who asked."""

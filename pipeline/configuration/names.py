@@ -1,14 +1,12 @@
 """What a search calls its dataset, model and strategy; experiment and model are named by them."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline.configuration.choices import read_choice
 from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.rules import check_names
 
@@ -45,7 +43,10 @@ def name_of(group: str, *, _root_: DictConfig) -> str:
     target = None if OmegaConf.is_missing(node, "_target_") else node.get("_target_")
     if group == "dataset" and target is not None:
         return _dataset_name(node, str(target), choice)
-    return choice.replace("/", "-") if target in (None, _target_of(group, choice)) else str(target)
+    sources = HydraConfig.get().runtime.config_sources
+    folders = [Path(source.path) for source in sources if source.schema == "file"]
+    own = (read_choice(group, choice, folders) or {}).get("_target_")
+    return choice.replace("/", "-") if target in (None, own) else str(target)
 
 
 def _dataset_name(node: DictConfig, target: str, choice: str) -> str:
@@ -53,6 +54,16 @@ def _dataset_name(node: DictConfig, target: str, choice: str) -> str:
         return UNTIL_IT_IS_LOADED
     path = None if OmegaConf.is_missing(node, "path") else node.get("path")
     return choice if path is None else stem(Path(str(path)))
+
+
+def resolve_names(config: DictConfig) -> None:
+    """Resolve what is called how, once for all that is named by it.
+
+    Args:
+        config: A composed configuration of its own.
+    """
+    if "names" in config:
+        OmegaConf.resolve(config.names)
 
 
 def stem(path: Path) -> str:
@@ -94,13 +105,3 @@ def named(config: Config, dataset: str) -> Config:
     named = dataclasses.replace(config, name=complete(config.name), tracking=tracking, names=names)
     check_names(named)
     return named
-
-
-def _target_of(group: str, choice: str) -> Any:
-    """Return the `_target_` in a choice's own file, the first that Hydra finds; None without."""
-    for source in HydraConfig.get().runtime.config_sources:
-        file = Path(source.path, group, f"{choice}.yaml")
-        if source.schema == "file" and file.is_file():
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return content.get("_target_") if isinstance(content, Mapping) else None
-    return None

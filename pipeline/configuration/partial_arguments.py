@@ -6,18 +6,17 @@ one of the section `if_known`, which holds wherever the composed choice has the 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.configuration.config import ConfigError
+from pipeline.configuration.choices import read_choice
+from pipeline.configuration.config import GROUPS, ConfigError
 
 SECTION = "if_known"
-_GROUPS = ("dataset", "model", "strategy")
-_SWEPT = re.compile(rf"({'|'.join(_GROUPS)})=([\w/-]+(?:,[\w/-]+)+)")
-_ARGUMENT = re.compile(rf"({'|'.join(_GROUPS)})\.(\w+)[\w.]*=")
+_SWEPT = re.compile(rf"({'|'.join(GROUPS)})=([\w/-]+(?:,[\w/-]+)+)")
+_ARGUMENT = re.compile(rf"({'|'.join(GROUPS)})\.(\w+)[\w.]*=")
 
 
 def for_some_choices(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
@@ -47,10 +46,10 @@ def apply_known(config: DictConfig) -> None:
     given = OmegaConf.to_container(config[SECTION]) if SECTION in config else {}
     assert isinstance(given, dict)
     for group, values in given.items():
-        if not isinstance(group, str) or group not in _GROUPS or not isinstance(values, Mapping):
+        if not isinstance(group, str) or group not in GROUPS or not isinstance(values, Mapping):
             raise ConfigError(
                 f"{SECTION}.{group!s} is not known; allowed: {SECTION}.GROUP.KEY=VALUE with the "
-                f"groups {', '.join(_GROUPS)}"
+                f"groups {', '.join(GROUPS)}"
             )
         for key, value in values.items():
             if key in config[group]:
@@ -64,21 +63,5 @@ def _for_some(argument: str, choices: Mapping[str, list[str]], folders: Sequence
     if match is None or match[1] not in choices:
         return argument
     group, key = match.groups()
-    have = [key in _keys(group, choice, folders) for choice in choices[group]]
+    have = [key in (read_choice(group, choice, folders) or ()) for choice in choices[group]]
     return f"{SECTION}.{argument}" if any(have) and not all(have) else argument
-
-
-def _keys(group: str, choice: str, folders: Sequence[Path]) -> set[str]:
-    """Return the keys of a choice, of its file and of those that it names as its defaults."""
-    files = (folder / group / f"{choice}.yaml" for folder in folders)
-    file = next((file for file in files if file.is_file()), None)
-    if file is None:
-        return set()
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if not isinstance(content, Mapping):
-        return set()
-    inherited: Iterable[object] = content.get("defaults") or ()
-    others = [
-        item for item in inherited if isinstance(item, str) and item not in ("_self_", choice)
-    ]
-    return {str(key) for key in content} | {k for one in others for k in _keys(group, one, folders)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from pipeline.configuration.config import Config, ConfigError, unknown
+from pipeline.configuration.config import GROUPS, Config, ConfigError, unknown
 
 # Inclusive bounds of integers. The strategies' own are here too, so that a wrong one is answered
 # before Keras is imported.
@@ -49,7 +49,7 @@ def check(config: Config) -> None:
         _check_seconds("report.every_seconds", config.report.every_seconds, zero=True)
     if config.max_seconds is not None:
         _check_seconds("max_seconds", config.max_seconds, zero=False)
-    for group in ("dataset", "model", "strategy"):
+    for group in GROUPS:
         _check_target(group, getattr(config.choices, group), getattr(config, group))
     for name, node in config.callbacks.items():
         _check_callback(name, node)

@@ -92,16 +92,15 @@ def kept_from_files(config: DictConfig) -> None:
     if redact(uri) != uri:
         os.environ[_VARIABLE] = uri
         config.tracking.uri = f"${{oc.env:{_VARIABLE}}}"
-        _hide_in(config, uri)
+        _hide_in(config, OmegaConf.to_container(config, resolve=False), uri)
 
 
-def _hide_in(config: DictConfig | ListConfig, uri: str) -> None:
-    plain: Any = OmegaConf.to_container(config, resolve=False)
+def _hide_in(config: DictConfig | ListConfig, plain: Any, uri: str) -> None:
     for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
         if isinstance(value, str) and hide(uri, value) != value:
             config[key] = hide(uri, value)
         elif isinstance(value, dict | list):
-            _hide_in(config[key], uri)
+            _hide_in(config[key], value, uri)
 
 
 def handed_over(arguments: Sequence[str]) -> list[str]:

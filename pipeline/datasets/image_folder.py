@@ -96,10 +96,13 @@ def _is_image(file: Path) -> bool:
 def _sentence(files: Sequence[Path], path: Path, what: str, why: str) -> list[str]:
     if not files:
         return []
-    names = ", ".join(str(file.relative_to(path)) for file in files[:_NAMED_FILES])
-    more = f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else ""
     number = f"1 {what}" if len(files) == 1 else f"{len(files)} {what}s"
-    return [f"{number} of {path} left out, {why}: {names}{more}"]
+    return [f"{number} of {path} left out, {why}: {_listed(files, path)}"]
+
+
+def _listed(files: Sequence[Path], path: Path) -> str:
+    names = ", ".join(str(file.relative_to(path)) for file in files[:_NAMED_FILES])
+    return names + (f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else "")
 
 
 def _checked_size(image_size: Sequence[int]) -> tuple[int, int]:
@@ -136,11 +139,10 @@ def _check_files(path: Path, files: list[Path], classes: tuple[str, ...], color_
         )
     with ThreadPoolExecutor() as pool:
         readable = list(pool.map(lambda file: _decodes(file, _CHANNELS[color_mode]), files))
-    if bad := [str(f.relative_to(path)) for f, ok in zip(files, readable, strict=True) if not ok]:
-        more = f" and {len(bad) - _NAMED_FILES} more" if len(bad) > _NAMED_FILES else ""
+    if bad := [file for file, ok in zip(files, readable, strict=True) if not ok]:
         raise ValueError(
             f"{len(bad)} of the {len(files)} files in {path} cannot be decoded as {color_mode} "
-            f"images, repair or remove them: {', '.join(bad[:_NAMED_FILES])}{more}"
+            f"images, repair or remove them: {_listed(bad, path)}"
         )
 
 

@@ -57,6 +57,12 @@ def test_a_choice_of_the_users_own_keeps_its_name(tmp_path):
     assert config.name == "points-mine.B-random"
 
 
+def test_a_choice_that_has_its_target_from_another_keeps_its_name(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "wide.yaml").write_text("defaults: [mlp]\n")
+    assert compose_config(["model=wide"], str(tmp_path)).name == "digits-wide-random"
+
+
 def test_a_dataset_whose_name_cannot_be_one_is_refused():
     with pytest.raises(
         ConfigError, match=r"name must be a name without / .* or :; received 'a/b-mlp"
