@@ -9,43 +9,54 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.datasets.rows import Rows
 from pipeline.datasets.splits import Split
+from pipeline.datasets.structures import mapped
 from pipeline.seeds import derive_seed
+
+_IN_A_FILE = np.memmap | Rows
 
 
 class Examples:
-    """Inputs and targets that are fed to many models; they become tensors once.
+    """Inputs, targets and weights that are fed to many models; they become tensors once.
+
+    A batch is what `keras.Model.fit` takes from a stream: `(x,)`, `(x, y)` or
+    `(x, y, sample_weight)`.
 
     Args:
-        x: Arrays with an example a row, in any structure that Keras takes. Memory-mapped ones are
-            read from the disk batch by batch.
-        y: Targets.
+        x: Arrays with an example a row, in any structure that Keras takes. Those that lie in a file
+            are read from there batch by batch.
+        y: Targets, in a structure of arrays; None where there are none.
+        sample_weight: Factors of the examples' losses, likewise.
     """
 
-    def __init__(self, x: Any, y: np.ndarray) -> None:
-        self.x = x
-        self.y = y
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
+        # A list within a batch would be taken for one tensor by tf.data, as Keras knows too.
+        self.x, self.y, self.sample_weight = (
+            keras.tree.lists_to_tuples(one) for one in (x, y, sample_weight)
+        )
         self._in_order: dict[int, tf.data.Dataset] = {}
 
     @classmethod
     def of(cls, split: Split) -> "Examples":
         """Return a split's, as Keras feeds arrays: floating-point numbers in its own precision."""
-        return cls(*keras.tree.map_structure(_in_keras_precision, (split.x, split.y)))
+        given = (split.x, split.y, split.sample_weight)
+        return cls(*(None if one is None else mapped(_in_keras_precision, one) for one in given))
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(keras.tree.flatten(self.x)[0])
 
     def steps(self, batch_size: int) -> int:
         """Return how many batches an epoch has."""
         return math.ceil(len(self) / batch_size)
 
-    def first(self) -> Any:
-        """Return the first example and its target, as a batch of one."""
-        return self.rows(0, 1)
-
-    def rows(self, start: int, stop: int) -> Any:
-        """Return the examples from one row up to another, and their targets, as a batch."""
+    def rows(self, start: int, stop: int) -> tuple[Any, ...]:
+        """Return the examples from one row up to another, as a batch."""
         return self._gather(tf.range(start, stop))
+
+    def inputs(self, start: int, stop: int) -> Any:
+        """Return the inputs of the examples from one row up to another."""
+        return self.rows(start, stop)[0]
 
     def in_order(self, batch_size: int) -> tf.data.Dataset:
         """Return the batches of one epoch, always in the same order."""
@@ -75,7 +86,7 @@ class Examples:
             epochs: Absolute number of the epoch before which the batches end.
 
         Returns:
-            Pairs of inputs and targets, `steps(batch_size)` of them an epoch.
+            Batches, `steps(batch_size)` of them an epoch.
         """
         rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
         return self._fetch(tf.data.Dataset.range(initial_epoch, epochs).flat_map(rows))
@@ -111,18 +122,21 @@ class Examples:
         fixed.autotune.enabled = False
         return rows.map(self._gather).prefetch(2).with_options(fixed)
 
-    def _gather(self, rows: tf.Tensor) -> Any:
-        return keras.tree.map_structure(lambda take: take(rows), self._sources)
+    def _gather(self, rows: tf.Tensor) -> tuple[Any, ...]:
+        batch: tuple[Any, ...] = keras.tree.map_structure(lambda take: take(rows), self._sources)
+        return batch
 
     @functools.cached_property
     def _sources(self) -> Any:
-        """For each array, a function that returns some of its rows."""
+        """For each array of a batch, a function that returns some of its rows."""
+        given = (self.x, self.y, self.sample_weight)
+        count = next(i for i in (3, 2, 1) if i == 1 or given[i - 1] is not None)
         with tf.init_scope():  # the first to ask may be a function that is being traced
-            return keras.tree.map_structure(_source, (self.x, self.y))
+            return keras.tree.map_structure(_source, given[:count], none_is_leaf=False)
 
     @property
     def _is_mapped(self) -> bool:
-        return any(isinstance(array, np.memmap) for array in keras.tree.flatten(self.x))
+        return any(isinstance(array, _IN_A_FILE) for array in keras.tree.flatten(self.x))
 
 
 class EpochByEpoch(keras.callbacks.Callback):
@@ -144,8 +158,8 @@ class EpochByEpoch(keras.callbacks.Callback):
         self._epoch.assign(epoch)
 
 
-def _source(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    if isinstance(array, np.memmap):
+def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
+    if isinstance(array, _IN_A_FILE):
 
         def read(rows: tf.Tensor) -> tf.Tensor:
             values = tf.numpy_function(lambda chosen: array[chosen], [rows], array.dtype)
@@ -156,6 +170,7 @@ def _source(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda rows: tf.gather(tensor, rows)
 
 
-def _in_keras_precision(values: np.ndarray) -> np.ndarray:
-    floating = np.issubdtype(values.dtype, np.floating)
-    return values.astype(keras.config.floatx(), copy=False) if floating else values
+def _in_keras_precision(values: np.ndarray | Rows) -> np.ndarray | Rows:
+    if isinstance(values, Rows) or not np.issubdtype(values.dtype, np.floating):
+        return values
+    return values.astype(keras.config.floatx(), copy=False)

@@ -1,20 +1,22 @@
 """A dataset: what a search trains, validates and tests on."""
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from pipeline.datasets.preprocessing import (
-    Preprocessing,
-)
-from pipeline.datasets.splits import Array, Inputs, Split, content_digest, join, schema
+from pipeline.datasets.class_weights import factors, weighted
+from pipeline.datasets.preprocessing import Preprocessing
+from pipeline.datasets.rows import Array
+from pipeline.datasets.splits import Inputs, Split, content_digest, join, schema
+from pipeline.datasets.structures import leaves
+from pipeline.datasets.tasks import Task, checked_targets
 
 __all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
 
-Task = Literal["classification", "regression"]
+
+_SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,19 +25,23 @@ class Dataset:
 
     Attributes:
         name: A short name, for people.
-        task: `classification` or `regression`.
+        task: What the targets are: `classification`, `multilabel`, `regression` or `custom`;
+            `pipeline.datasets.tasks` says what each allows.
         train: What models are trained on.
         validation: What the search compares trials on.
         test: What only the best model is evaluated on.
-        classes: Names of the classes, in the order of their indices; empty for regression.
+        classes: Names of the classes, in the order of their indices, or of the labels; empty for
+            regression.
         source: Where the examples come from: a function's dotted name or an absolute path.
-        preprocessing: How raw inputs become numbers inside the model.
+        preprocessing: How raw inputs become numbers inside the model; None if the models that are
+            built for it know by themselves.
+        targets: Names of the numbers of a regression's targets, in their order, if they have any.
+        class_weight: How much each class counts in the training, as `training.class_weight`.
         notes: What there is to say of how it was read, a sentence each.
         digest: 16 hexadecimal digits that stand for the contents: task, classes and all splits.
 
     Raises:
-        ValueError: Targets are not finite or no indices of the classes, or there are fewer than
-            two classes.
+        ValueError: The targets are not what the task allows, or the splits are not alike.
 
     Example:
         >>> dataset = digits(validation_size=0.15, test_size=0.15, seed=0)
@@ -51,29 +57,57 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     source: str
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None = None
+    targets: tuple[str, ...] = ()
+    class_weight: Any = None
     notes: tuple[str, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        splits = (self.train, self.validation, self.test)
-        for split in splits:
-            _check_targets(split.y, self.task, self.classes)
+        object.__setattr__(self, "classes", tuple(map(str, self.classes)))
+        for name in _SPLITS:
+            split: Split = getattr(self, name)
+            y = checked_targets(split.y, self.task, self.classes)
+            if y is not split.y:
+                object.__setattr__(self, name, replace(split, y=y))
+        splits = [getattr(self, name) for name in _SPLITS]
+        _check_alike(splits)
+        if self.class_weight is not None:
+            object.__setattr__(self, "train", weighted(self.train, self._factors))
+            splits[0] = self.train
         object.__setattr__(self, "digest", content_digest(splits, self.task, self.classes))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one raw example; of a table: `(number of columns,)`."""
+        """Shape of one raw example; of a table, or of several inputs: `(how many,)`."""
         x = self.train.x
-        return (len(x),) if isinstance(x, Mapping) else tuple(x.shape[1:])
+        return (len(x),) if isinstance(x, Mapping | tuple | list) else tuple(x.shape[1:])
 
     def inputs(self) -> tuple[Any, Any]:
-        """Return fresh model inputs for raw examples, and the encoded symbolic float tensor."""
+        """Return fresh model inputs for raw examples, and the encoded symbolic float tensor.
+
+        Raises:
+            ValueError: The dataset has no preprocessing.
+        """
+        if self.preprocessing is None:
+            raise ValueError(
+                f"the dataset {self.name} has no preprocessing, which a model that is shipped "
+                "begins with: give it one of pipeline.preprocessing, or name a model of your own"
+            )
         return self.preprocessing.inputs()
 
     def training_data(self) -> Split:
         """Return train and validation together, for the final training."""
-        return join(self.train, self.validation)
+        if self.class_weight is None:
+            return join(self.train, self.validation)
+        return join(self.train, weighted(self.validation, self._factors))
+
+    @functools.cached_property
+    def _factors(self) -> Array:
+        """How much each class counts, told from the training examples."""
+        if self.task != "classification":
+            raise ValueError(f"class_weight is for classification; this is {self.task}")
+        return factors(self.class_weight, self.train, self.classes)
 
     def info(self) -> dict[str, Any]:
         """Describe the dataset in JSON's terms, as MLflow records it.
@@ -83,7 +117,7 @@ class Dataset:
             a function); `schema`, in the form of MLflow's own datasets; `profile`: the task, the
             classes and each split's number of rows.
         """
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        splits = {name: getattr(self, name) for name in _SPLITS}
         return {
             "name": self.name,
             "digest": self.digest,
@@ -98,18 +132,26 @@ class Dataset:
         }
 
 
-def _check_targets(y: Array, task: Task, classes: tuple[str, ...]) -> None:
-    if task == "regression":
-        if not np.isfinite(y).all():
-            raise ValueError(
-                f"the targets have {(~np.isfinite(y)).sum()} NaN or infinite values: "
-                "all must be finite numbers"
-            )
-        return
-    if len(classes) < 2:
-        raise ValueError(f"classification needs at least two classes, received {list(classes)}")
-    if y.min() < 0 or y.max() >= len(classes):
-        raise ValueError(
-            f"the targets must be class indices from 0 to {len(classes) - 1}, "
-            f"received {y.min()} to {y.max()}"
-        )
+def _check_alike(splits: list[Split]) -> None:
+    """Make sure that what a model is trained on is what it is validated and tested on."""
+    first, *others = (_form(split) for split in splits)
+    for name, form in zip(_SPLITS[1:], others, strict=True):
+        if form != first:
+            raise ValueError(f"train has {_told(first)}, but {name} has {_told(form)}")
+
+
+def _form(split: Split) -> dict[str, tuple[bool, int]]:
+    """Describe what Keras cannot make up for: lengths may differ, as those of padded texts do."""
+    parts = {"x": split.x} if split.y is None else {"x": split.x, "y": split.y}
+    return {
+        f"{what} {name}".strip(): (array.dtype == object, array.ndim)
+        for what, structure in parts.items()
+        for name, array in leaves(structure)
+    }
+
+
+def _told(form: Mapping[str, tuple[bool, int]]) -> str:
+    return ", ".join(
+        f"{name} of {'texts' if text else 'numbers'} in {axes} axes"
+        for name, (text, axes) in form.items()
+    )

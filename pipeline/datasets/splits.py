@@ -9,66 +9,120 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Inputs = Array | dict[str, Array]
+from pipeline.datasets.rows import Array, append, blocks, select
+from pipeline.datasets.structures import Structure, as_arrays, leaves, mapped
+
+Inputs = Structure
+"""What a model is given of examples: one array, or a structure of arrays."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples with their targets.
+    """Examples, with their targets and how much each counts.
+
+    All are nested structures of arrays (dictionaries, tuples, lists), each with an example a row,
+    in any dtype that Keras takes, and kept in it; `pipeline.datasets.structures` says what else is
+    taken for an array.
 
     Attributes:
-        x: Raw inputs: one float32 array with an example a row, or for a table one `(n,)` array a
-            column, by name: float32 (NaN where missing), or Python strings ("" where missing) in
-            an object array, the only form of text that Keras takes from NumPy.
-        y: `(n,)` targets: int64 class indices from 0, or float32 values for regression.
+        x: Raw inputs. Of a table one `(n,)` array a column, by name: float32 (NaN where missing),
+            or Python strings ("" where missing) in an object array.
+        y: Targets, as the dataset's task says; None where the inputs are all a model needs.
+        sample_weight: `(n,)` factors of the examples' losses, or a structure of those for models
+            with several outputs; None where all count alike.
 
     Raises:
-        ValueError: There is not one target for each input, or an input is infinite or, in an
-            array, NaN.
+        ValueError: There is not one target and weight for each input, something is no array that
+            Keras takes, or a number is infinite or, but in the column of a table, NaN.
     """
 
-    x: Inputs
-    y: Array
+    x: Structure
+    y: Structure = None
+    sample_weight: Structure = None
 
     def __post_init__(self) -> None:
-        columns = self.x if isinstance(self.x, Mapping) else {"": self.x}
-        for name, column in columns.items():
-            if len(column) != len(self.y):
-                where = f"column {name!r}" if name else "the inputs"
-                raise ValueError(f"{len(column)} rows of {where} for {len(self.y)} targets")
-            if name and column.dtype != object and np.isinf(column).any():
-                raise ValueError(
-                    f"column {name!r} has {np.isinf(column).sum()} infinite values (or beyond "
-                    "float32's 3.4e38): correct them, or leave them empty if they are missing"
-                )
-        if not isinstance(self.x, Mapping):
-            _check_finite(self.x)
+        for name in ("x", "y", "sample_weight"):
+            given = getattr(self, name)
+            if given is None and name != "x":
+                continue
+            object.__setattr__(self, name, as_arrays(given, name))
+        self._check_rows()
+        for name, column in leaves(self.x):
+            if isinstance(self.x, Mapping) and column.ndim == 1:
+                _check_column(name, column)
+            else:
+                _check_finite(column, f"the inputs {name!r}" if name else "the inputs")
+        for _, weight in leaves(self.sample_weight) if self.sample_weight is not None else ():
+            _check_finite(weight, "the sample weights")
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(next(leaves(self.x))[1])
+
+    def _check_rows(self) -> None:
+        inputs = list(leaves(self.x))
+        if not inputs:
+            raise ValueError(f"x must have at least one array, received {self.x!r}")
+        if any(array.ndim == 0 for _, array in inputs):
+            raise ValueError("x must have an example a row, received a single number")
+        if self.y is None:
+            expected, told = len(inputs[0][1]), f"{len(inputs[0][1])} rows of {inputs[0][0]!r}"
+        else:
+            expected = len(next(leaves(self.y))[1])
+            told = f"{expected} targets"
+        for name, array in inputs:
+            if len(array) != expected:
+                where = f"column {name!r}" if name else "the inputs"
+                raise ValueError(f"{len(array)} rows of {where} for {told}{self._advice()}")
+        for what, structure in (("targets", self.y), ("sample weights", self.sample_weight)):
+            for name, array in leaves(structure) if structure is not None else ():
+                if len(array) != expected:
+                    where = f"{what} {name!r}" if name else what
+                    raise ValueError(f"{len(array)} {where} for {told}")
+
+    def _advice(self) -> str:
+        if not isinstance(self.x, list):
+            return ""
+        return "; a list of arrays is one of inputs: write numpy.stack(x) if each is an example"
 
 
-def take(x: Inputs, rows: Array) -> Inputs:
-    """Return the given rows of all inputs, in the given order."""
-    if isinstance(x, Mapping):
-        return {name: column[rows] for name, column in x.items()}
-    return x[rows]
+def take(x: Structure, rows: Array) -> Structure:
+    """Return the given rows of all arrays, in the given order."""
+    return mapped(lambda array: select(array, rows), x)
+
+
+def part(split: Split, rows: Array) -> Split:
+    """Return the given examples of a split, in the given order."""
+    return _each(lambda array: select(array, rows), split)
 
 
 def first_rows(split: Split, count: int) -> Split:
     """Return so many of a split's first examples, of which it has as many."""
-    rows = np.arange(count)
-    return Split(take(split.x, rows), split.y[rows])
+    return _each(lambda array: array[:count], split)
 
 
 def join(first: Split, second: Split) -> Split:
-    """Return the examples of both splits, the first's before the second's."""
-    if isinstance(first.x, Mapping) and isinstance(second.x, Mapping):
-        x: Inputs = {k: np.concatenate([v, second.x[k]]) for k, v in first.x.items()}
-    else:
-        x = np.concatenate([first.x, second.x])
-    return Split(x, np.concatenate([first.y, second.y]))
+    """Return the examples of both splits, the first's before the second's.
+
+    Where one has weights alone, each example of the other has the weight 1.
+    """
+    if (first.sample_weight is None) != (second.sample_weight is None):
+        first, second = _weighted(first, second), _weighted(second, first)
+    return _each(append, first, second)
+
+
+def _weighted(split: Split, like: Split) -> Split:
+    if split.sample_weight is not None:
+        return split
+    ones = mapped(
+        lambda array: np.ones((len(split), *array.shape[1:]), array.dtype), like.sample_weight
+    )
+    return Split(split.x, split.y, ones)
+
+
+def _each(function: Any, *splits: Split) -> Split:
+    """Apply a function to the arrays of splits that are alike."""
+    parts = [[getattr(split, name) for split in splits] for name in ("x", "y", "sample_weight")]
+    return Split(*(None if ones[0] is None else mapped(function, *ones) for ones in parts))
 
 
 def content_digest(splits: Iterable[Split], *facts: object) -> str:
@@ -80,27 +134,37 @@ def content_digest(splits: Iterable[Split], *facts: object) -> str:
     """
     digest = hashlib.sha256(repr(facts).encode())
     for split in splits:
-        columns = split.x if isinstance(split.x, Mapping) else {"": split.x}
-        for name, array in [*columns.items(), (None, split.y)]:
+        arrays: list[tuple[object, Array]] = list(leaves(split.x))
+        if split.y is not None:
+            arrays += [(None if not name else ("y", name), one) for name, one in leaves(split.y)]
+        if split.sample_weight is not None:
+            arrays += [(("weight", name), one) for name, one in leaves(split.sample_weight)]
+        for name, array in arrays:
             digest.update(repr((name, array.dtype.str, array.shape)).encode())
-            text = array.dtype == object
-            digest.update(
-                repr(array.tolist()).encode() if text else np.ascontiguousarray(array).data
-            )
+            if array.dtype == object:
+                digest.update(repr(array.tolist()).encode())
+                continue
+            for block in blocks(array):
+                digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()[:16]
 
 
 def schema(split: Split) -> dict[str, Any]:
     """Describe examples in JSON's terms as MLflow's own datasets do, so that its UI shows it."""
-    if isinstance(split.x, Mapping):
-        kinds = {name: "string" if x.dtype == object else "float" for name, x in split.x.items()}
+    if isinstance(split.x, Mapping) and all(one.ndim == 1 for _, one in leaves(split.x)):
+        kinds = {name: "string" if x.dtype == object else "float" for name, x in leaves(split.x)}
         columns = [{"name": n, "type": kind, "required": True} for n, kind in kinds.items()]
         return {"mlflow_colspec": columns}
     tensors = {}
-    for name, array in {"features": split.x, "targets": split.y}.items():
-        spec = {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
-        tensors[name] = json.dumps([{"type": "tensor", "tensor-spec": spec}])
+    for name, structure in {"features": split.x, "targets": split.y}.items():
+        if structure is not None:
+            tensors[name] = json.dumps([_tensor_spec(*leaf) for leaf in leaves(structure)])
     return {"mlflow_tensorspec": tensors}
+
+
+def _tensor_spec(name: str, array: Array) -> dict[str, Any]:
+    spec = {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
+    return {"type": "tensor", **({"name": name} if name else {}), "tensor-spec": spec}
 
 
 @dataclass(frozen=True)
@@ -134,13 +198,21 @@ class Partition:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"seed must be an integer, received {self.seed!r}")
 
-    def apply(self, x: Inputs, y: Array, *, classes: tuple[str, ...]) -> list[Split]:
+    def apply(
+        self,
+        x: Structure,
+        y: Structure,
+        *,
+        classes: tuple[str, ...],
+        sample_weight: Structure = None,
+    ) -> list[Split]:
         """Part examples; each class by itself, so that every split has its share of every class.
 
         Args:
             x: The inputs of all examples.
-            y: Their targets, `(n,)`.
-            classes: Names of the classes; empty for regression, where all are parted together.
+            y: Their targets; class indices, `(n,)`, if there are classes.
+            classes: Names of the classes; without any, all examples are parted together.
+            sample_weight: Their weights, if they do not count alike.
 
         Returns:
             The rest, then a split for each size, in order. Each example is in exactly one, and
@@ -150,9 +222,10 @@ class Partition:
         Raises:
             ValueError: There are too few examples (of a class) for one in every split.
         """
+        everything = Split(x, y, sample_weight)
         random = np.random.default_rng([int(self.seed < 0), abs(self.seed)])
-        split_of = np.zeros(len(y), dtype=np.int64)
-        for label, rows in enumerate(_groups(y, classes)):
+        split_of = np.zeros(len(everything), dtype=np.int64)
+        for label, rows in enumerate(_groups(y, len(everything), classes)):
             counts = [max(1, math.floor(len(rows) * size + 0.5)) for size in self.sizes.values()]
             if sum(counts) >= len(rows):
                 who = f"class {classes[label]!r}" if classes else "the dataset"
@@ -163,25 +236,40 @@ class Partition:
             numbers = np.repeat(np.arange(1, len(counts) + 1), counts)
             split_of[random.permutation(rows)[: len(numbers)]] = numbers
         parts = [np.flatnonzero(split_of == number) for number in range(len(self.sizes) + 1)]
-        return [Split(take(x, rows), y[rows]) for rows in parts]
+        return [part(everything, rows) for rows in parts]
 
     def _stated(self) -> str:
         return " and ".join(f"{name}={size}" for name, size in self.sizes.items())
 
 
-def _groups(y: Array, classes: tuple[str, ...]) -> list[Array]:
+def _groups(y: Structure, count: int, classes: tuple[str, ...]) -> list[Array]:
     if not classes:
-        return [np.arange(len(y))]
+        return [np.arange(count)]
     return [np.flatnonzero(y == label) for label in range(len(classes))]
 
 
-def _check_finite(x: Array) -> None:
-    bad = ~np.isfinite(x)
-    if bad.any():
-        rows = int(bad.reshape(len(x), -1).any(axis=1).sum())
-        columns = np.flatnonzero(bad.any(axis=0)).tolist() if x.ndim == 2 else []
-        where = f", in the columns {columns} (counted from 0)" if columns else ""
+def _check_column(name: str, column: Array) -> None:
+    if column.dtype.kind == "f" and np.isinf(column).any():
         raise ValueError(
-            f"the inputs have {bad.sum()} NaN or infinite values in {rows} of {len(x)} "
+            f"column {name!r} has {np.isinf(column).sum()} infinite values (or beyond "
+            "float32's 3.4e38): correct them, or leave them empty if they are missing"
+        )
+
+
+def _check_finite(x: Array, what: str) -> None:
+    if x.dtype.kind not in "fc":
+        return
+    count, rows, columns = 0, 0, np.zeros(x.shape[1:2] if x.ndim == 2 else 0, bool)
+    for block in blocks(x):
+        bad = ~np.isfinite(block)
+        if bad.any():
+            count += int(bad.sum())
+            rows += int(bad.reshape(len(bad), -1).any(axis=1).sum())
+            columns = columns | bad.any(axis=0) if x.ndim == 2 else columns
+    if count:
+        named = np.flatnonzero(columns).tolist()
+        where = f", in the columns {named} (counted from 0)" if named else ""
+        raise ValueError(
+            f"{what} have {count} NaN or infinite values in {rows} of {len(x)} "
             f"examples{where}: all must be finite numbers"
         )

@@ -1,6 +1,7 @@
 """The best model on the test split: its metrics, its file, and what shows how good it is."""
 
 import contextlib
+import functools
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Inputs, Split
+from pipeline.datasets.structures import leaves
 from pipeline.evaluation.model_file import (
     WITHOUT,
     VerificationError,
@@ -20,13 +22,8 @@ from pipeline.evaluation.model_file import (
     save_uncompiled,
 )
 from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches, stateful_layers
-from pipeline.evaluation.predictions import (
-    EvaluationError,
-    predicted_classes,
-    predicted_values,
-    report_classification,
-    report_regression,
-)
+from pipeline.evaluation.predictions import EvaluationError
+from pipeline.evaluation.reports import report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
@@ -46,8 +43,8 @@ class Evaluation:
 
     Attributes:
         metrics: Metrics on the test split, named as Keras names them, without prefix. A model
-            that is not compiled reports none itself: `accuracy`, or `mean_squared_error` and
-            `mean_absolute_error`.
+            that is not compiled reports none itself: `accuracy`, `binary_accuracy` of labels, or
+            `mean_squared_error` and `mean_absolute_error`.
         score_name: The metric of `metrics` that corresponds to the objective; if there is none,
             `loss`, or the first one of a model that is not compiled.
         model: Path of the saved model, relative to the search's folder.
@@ -104,23 +101,23 @@ def evaluate(
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(dataset.test.x, folder / "input_example.npz", rows=fixed)
-    true = dataset.test.y
-    if dataset.task == "classification":
-        loss = model.loss if model.compiled else None
-        predicted = predicted_classes(predictions, loss, len(dataset.classes))
-        metrics = metrics or {"accuracy": float(np.mean(predicted == true))}
-        files = report_classification(true, predicted, dataset.classes, folder)
-    else:
-        predicted = predicted_values(predictions)
-        errors = predicted - true
-        plain = {"mean_squared_error": errors**2, "mean_absolute_error": np.abs(errors)}
-        metrics = metrics or {name: float(np.mean(values)) for name, values in plain.items()}
-        files = report_regression(true, predicted, folder)
+    made = report(
+        predictions,
+        dataset,
+        folder,
+        loss=model.loss if model.compiled else None,
+        predict=functools.partial(model.predict, batch_size=batch_size, verbose=0),
+    )
+    metrics = metrics or made.metrics
+    if not metrics:
+        raise EvaluationError(
+            "it is not compiled, so that nothing is known to test it by: compile it with a loss"
+        )
     return Evaluation(
         metrics=metrics,
         score_name=_score_name(objective, metrics),
         model=MODEL_FILE,
-        artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *files)],
+        artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)],
     )
 
 
@@ -167,16 +164,16 @@ def write_input_example(x: Inputs, path: Path, *, rows: int | None = None) -> No
     The archive is written entry by entry because `numpy.savez` takes no column named `file`.
 
     Args:
-        x: An array of two dimensions or more, stored as `x`; or a table, stored by column name,
-            text as unicode arrays.
+        x: An array, stored as `x`; or a structure, each array stored by its place in it, a column
+            of a table by its name; text as unicode arrays.
         path: The `.npz` file.
         rows: How many, where a model takes no other number.
     """
-    columns = x if isinstance(x, dict) else {"x": x}
+    columns = {name.replace("/", ".") or "x": array for name, array in leaves(x)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, column in columns.items():
             few = max(1, min(_EXAMPLE_ROWS, _EXAMPLE_NUMBERS // column[:1].size))
-            values = column[: rows or few]
+            values = np.asarray(column[: rows or few])
             if values.dtype == object:
                 values = values.astype(str)
             with archive.open(f"{name}.npy", "w") as file:
@@ -218,6 +215,8 @@ def _save_verified(
 
 def _check_finite(predictions: Any) -> None:
     for array in keras.tree.flatten(predictions):
+        if array.dtype.kind not in "fc":
+            continue
         bad = int(np.sum(~np.isfinite(array).reshape(len(array), -1).all(axis=1)))
         if bad:
             raise EvaluationError(

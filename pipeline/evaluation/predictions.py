@@ -1,4 +1,4 @@
-"""What a model's predictions on the test split say: reports, errors and plots."""
+"""What a model predicts, in terms of the task, and the report on a classification."""
 
 import csv
 import json
@@ -8,21 +8,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.metrics import (
-    classification_report,
-    confusion_matrix,
-    median_absolute_error,
-    r2_score,
-    root_mean_squared_error,
-)
+from sklearn.metrics import classification_report, confusion_matrix
 
 
 class EvaluationError(RuntimeError):
     """Predictions on the test split cannot be reported; the sentence's subject is the model."""
 
 
-def predicted_classes(predictions: Any, loss: Any, classes: int) -> np.ndarray:
-    """Return the class that the model predicts for each row.
+def predicted_classes(
+    predictions: Any, loss: Any, classes: int, places: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Return the class that the model predicts for each row, or for each place of it.
 
     One value a class, probability or logit: the class with the largest. A single value a row, for
     two classes: class 1 if its probability is above 0.5, or its logit above 0 when the model's
@@ -32,19 +28,20 @@ def predicted_classes(predictions: Any, loss: Any, classes: int) -> np.ndarray:
         predictions: What `model.predict` returned.
         loss: The model's loss, as given to `compile`.
         classes: How many classes the dataset has, at least 2.
+        places: Shape of what of a row has a class of its own, such as the pixels of an image.
 
     Returns:
-        Class indices, shape (rows,).
+        Class indices, shape (rows, *places).
 
     Raises:
         EvaluationError: The predictions are neither.
     """
     array = _array(predictions)
-    if array.ndim == 2 and array.shape[1] == classes:
-        largest: np.ndarray = array.argmax(axis=1)
+    if array.shape[1:] == (*places, classes):
+        largest: np.ndarray = array.argmax(axis=-1)
         return largest
-    if classes == 2 and (array.ndim == 1 or array.shape[1:] == (1,)):
-        values = array.reshape(-1)
+    if classes == 2 and array.shape[1:] in (places, (*places, 1)):
+        values = array.reshape(len(array), *places)
         if getattr(loss, "from_logits", False):
             return (values > 0).astype(int)
         if values.min() < 0 or values.max() > 1:
@@ -53,31 +50,66 @@ def predicted_classes(predictions: Any, loss: Any, classes: int) -> np.ndarray:
                 "classes need a probability (0 to 1) or a loss with from_logits=True"
             )
         return (values > 0.5).astype(int)
-    single = " or (rows, 1)" if classes == 2 else ""
+    allowed = [(*places, classes), *([(*places, 1)] if classes == 2 else [])]
+    needed = " or ".join(f"({', '.join(['rows', *map(str, shape)])})" for shape in allowed)
     raise EvaluationError(
         f"its predictions have the shape {array.shape}; a dataset of {classes} classes needs "
-        f"(rows, {classes}){single}"
+        f"{needed}"
     )
 
 
-def predicted_values(predictions: Any) -> np.ndarray:
-    """Return the number that the model predicts for each row.
+def predicted_values(predictions: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Return the numbers that the model predicts for each row.
 
     Args:
         predictions: What `model.predict` returned.
+        shape: That of a row's targets.
 
     Returns:
-        Numbers, shape (rows,).
+        Numbers, shape (rows, *shape).
 
     Raises:
-        EvaluationError: There is not one number a row.
+        EvaluationError: There is not one number for each target.
     """
     array = _array(predictions)
-    if array.ndim == 1 or array.shape[1:] == (1,):
-        return array.reshape(-1)
+    if array.shape[1:] in (shape, (*shape, 1)) or (*array.shape[1:], 1) == shape:
+        return array.reshape(len(array), *shape)
+    needed = ", ".join(["rows", *map(str, shape or (1,))])
     raise EvaluationError(
-        f"its predictions have the shape {array.shape}; regression needs (rows, 1)"
+        f"its predictions have the shape {array.shape}; regression needs ({needed})"
     )
+
+
+def predicted_labels(predictions: Any, loss: Any, labels: int) -> np.ndarray:
+    """Return the probability that the model predicts for each label of each row.
+
+    Args:
+        predictions: What `model.predict` returned: probabilities, or logits when the model's loss
+            has `from_logits=True`.
+        loss: The model's loss, as given to `compile`.
+        labels: How many labels the dataset has.
+
+    Returns:
+        Probabilities, shape (rows, labels).
+
+    Raises:
+        EvaluationError: The predictions are neither.
+    """
+    array = _array(predictions)
+    if array.shape[1:] != (labels,):
+        raise EvaluationError(
+            f"its predictions have the shape {array.shape}; a dataset of {labels} labels needs "
+            f"(rows, {labels})"
+        )
+    if getattr(loss, "from_logits", False):
+        logistic: np.ndarray = 1 / (1 + np.exp(-np.clip(array.astype(np.float64), -700, 700)))
+        return logistic
+    if array.min() < 0 or array.max() > 1:
+        raise EvaluationError(
+            f"its outputs lie between {array.min():g} and {array.max():g}; labels need "
+            "probabilities (0 to 1) or a loss with from_logits=True"
+        )
+    return array
 
 
 def report_classification(
@@ -99,7 +131,7 @@ def report_classification(
     text = classification_report(true, predicted, digits=4, **options)
     (folder / "classification_report.txt").write_text(text, encoding="utf-8")
     report = classification_report(true, predicted, output_dict=True, **options)
-    _write_json(folder / "classification_report.json", report)
+    write_json(folder / "classification_report.json", report)
     matrix = confusion_matrix(true, predicted, labels=labels)
     with (folder / "confusion_matrix.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -112,29 +144,6 @@ def report_classification(
         "confusion_matrix.csv",
         "confusion_matrix.png",
     ]
-
-
-def report_regression(true: np.ndarray, predicted: np.ndarray, folder: Path) -> list[str]:
-    """Write the errors and the plot of predicted against true values.
-
-    Args:
-        true: Numbers, shape (rows,).
-        predicted: Numbers, shape (rows,).
-        folder: Where to write.
-
-    Returns:
-        The names of the files.
-    """
-    errors = {
-        "rmse": float(root_mean_squared_error(true, predicted)),
-        "mae": float(np.mean(np.abs(true - predicted))),
-        # R² compares with the variance of the true values; one row has none.
-        "r2": float(r2_score(true, predicted)) if len(true) > 1 else None,
-        "median_absolute_error": float(median_absolute_error(true, predicted)),
-    }
-    _write_json(folder / "errors.json", errors)
-    draw_predicted_against_true(true, predicted, errors).savefig(folder / "predicted_vs_true.png")
-    return ["errors.json", "predicted_vs_true.png"]
 
 
 def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
@@ -178,40 +187,6 @@ def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figur
     return figure
 
 
-def draw_predicted_against_true(
-    true: np.ndarray, predicted: np.ndarray, errors: Mapping[str, float | None]
-) -> Figure:
-    """Draw each row's predicted value against its true one.
-
-    Args:
-        true: Numbers, shape (rows,).
-        predicted: Numbers, shape (rows,).
-        errors: `rmse` and `r2`, which the title states.
-
-    Returns:
-        The figure.
-    """
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
-    margin = 0.03 * (high - low or 1.0)
-    limits = (low - margin, high + margin)
-    axes.plot(limits, limits, color="0.6", linewidth=1, label="perfect prediction")
-    opacity = float(np.clip(300 / len(true), 0.1, 0.7))
-    axes.scatter(true, predicted, s=16, alpha=opacity, linewidths=0)
-    r2 = "" if errors["r2"] is None else f", R² {errors['r2']:.3g}"
-    axes.set(
-        xlabel="true",
-        ylabel="predicted",
-        title=f"Test split: RMSE {errors['rmse']:.4g}{r2}",
-        xlim=limits,
-        ylim=limits,
-        aspect="equal",
-    )
-    axes.legend()
-    return figure
-
-
 def _array(predictions: Any) -> np.ndarray:
     if not isinstance(predictions, np.ndarray):
         raise EvaluationError(
@@ -221,5 +196,6 @@ def _array(predictions: Any) -> np.ndarray:
     return predictions
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that any reader takes: no NaN, no infinity."""
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -115,7 +115,9 @@ class Features:
         arrays = self._mapped(key, part, split) if on_disk else self._computed(part, split)
         if in_memory:
             arrays = [tf.convert_to_tensor(array) for array in arrays]
-        examples = Examples(arrays[0] if len(arrays) == 1 else tuple(arrays), Examples.of(split).y)
+        plain = Examples.of(split)
+        features = arrays[0] if len(arrays) == 1 else tuple(arrays)
+        examples = Examples(features, plain.y, plain.sample_weight)
         if in_memory:
             self._remember(key, self._size(part, len(split)), examples)
         return examples
@@ -169,7 +171,7 @@ class Features:
 
     def _compute(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         examples = Examples.of(split)
-        first, _ = examples.first()
+        first = examples.inputs(0, 1)
         if part not in self._traced:
             self._traced[part] = _trace(part.extractor, first)
         extract = self._traced[part]
@@ -178,7 +180,7 @@ class Features:
         told = self.on_progress if part.weights else lambda *_: None  # scaling takes no time
         told(0, total)
         for start in range(0, total, _BATCH_SIZE):
-            x, _ = examples.rows(start, stop := min(start + _BATCH_SIZE, total))
+            x = examples.inputs(start, stop := min(start + _BATCH_SIZE, total))
             arrays = [tensor.numpy() for tensor in extract(x)]
             if start == 0:
                 _check_alone(extract, examples, arrays, rows=stop)
@@ -216,7 +218,7 @@ def _check_alone(
     What mixes examples shows in one of them, be it a sum up to each, or something of those after.
     """
     for row in {0, rows - 1}:
-        x, _ = examples.rows(row, row + 1)
+        x = examples.inputs(row, row + 1)
         for array, alone in zip(batch, extract(x), strict=True):
             if len(array) != rows or not _is_the_same(array[row : row + 1], alone.numpy()):
                 raise NotReusableError("its frozen layers mix the examples of a batch")

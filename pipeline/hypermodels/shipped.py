@@ -10,6 +10,7 @@ import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
 from pipeline.hypermodels import backbones
+from pipeline.hypermodels.heads import finished
 
 _GRID = 4
 """Most rows and columns of features that a CNN's dense layer sees."""
@@ -48,7 +49,7 @@ class MLP(keras_tuner.HyperModel):
         for _ in range(layers):
             features = keras.layers.Dense(units, activation=activation)(features)
             features = keras.layers.Dropout(dropout)(features)
-        return _finish(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, _learning_rate(hp))
 
 
 class CNN(keras_tuner.HyperModel):
@@ -91,7 +92,7 @@ class CNN(keras_tuner.HyperModel):
         features = keras.layers.Flatten()(features)
         features = keras.layers.Dense(dense_units, activation="relu")(features)
         features = keras.layers.Dropout(dropout)(features)
-        return _finish(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, _learning_rate(hp))
 
 
 class Transfer(keras_tuner.HyperModel):
@@ -173,7 +174,7 @@ class Transfer(keras_tuner.HyperModel):
         features = keras.layers.Dense(dense_units_2, activation="relu")(features)
         features = keras.layers.BatchNormalization(name="batch_norm_2")(features)
         features = keras.layers.Dropout(dropout_rate2)(features)
-        return _finish(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, _learning_rate(hp))
 
     def _features(self) -> tuple[Any, Any]:
         """Return fresh inputs and what the frozen part makes of them, one vector an image."""
@@ -224,37 +225,6 @@ class Transfer(keras_tuner.HyperModel):
 
 def _learning_rate(hp: keras_tuner.HyperParameters) -> float:
     return float(hp.Float("learning_rate", min_value=1e-4, max_value=1e-2, sampling="log"))
-
-
-def _finish(inputs: Any, features: Any, dataset: Dataset, learning_rate: float) -> keras.Model:
-    """Add the layer that answers the dataset's question, and compile the model.
-
-    Regression learns targets of mean 0 and deviation 1, which a last layer brings back to the
-    dataset's unit, so that it works for targets of any scale. Adam's epsilon is in the unit of
-    the gradients, the square of the targets' unit.
-    """
-    if dataset.task == "classification":
-        outputs = keras.layers.Dense(len(dataset.classes), activation="softmax", dtype="float32")(
-            features
-        )
-        model = keras.Model(inputs, outputs)
-        model.compile(
-            optimizer=keras.optimizers.Adam(learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-        )
-        return model
-    mean = float(dataset.train.y.mean(dtype="float64"))
-    deviation = float(dataset.train.y.std(dtype="float64")) or 1.0
-    outputs = keras.layers.Dense(1, dtype="float32")(features)
-    outputs = keras.layers.Rescaling(deviation, offset=mean, dtype="float32")(outputs)
-    model = keras.Model(inputs, outputs)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, epsilon=1e-7 * deviation**2),
-        loss="mse",
-        metrics=["mae", keras.metrics.R2Score(name="r2")],
-    )
-    return model
 
 
 def _checked(dataset: Dataset) -> Dataset:

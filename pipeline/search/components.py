@@ -1,5 +1,6 @@
 """What the configuration names, built and checked."""
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -25,10 +26,15 @@ Node = Mapping[str, Any]
 """A part of the configuration with a `_target_`."""
 
 
-def make_dataset(node: Node) -> Dataset:
-    """Load the dataset, and check that it is one."""
+def make_dataset(node: Node, class_weight: Any = None) -> Dataset:
+    """Load the dataset, check that it is one, and let its classes count as they are wanted to."""
     dataset: Dataset = Target.of("dataset", node, Dataset, "a pipeline.datasets.Dataset").make()
-    return dataset
+    if class_weight is None:
+        return dataset
+    weighted: Dataset = explained(
+        "training", dataclasses.replace, dataset, class_weight=class_weight
+    )
+    return weighted
 
 
 def make_hypermodel(node: Node, dataset: Dataset, seed: int) -> keras_tuner.HyperModel:

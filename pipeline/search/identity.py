@@ -140,7 +140,12 @@ def fingerprint(
         16 hexadecimal digits; two searches with the same may continue one another.
     """
     strategy = {key: value for key, value in config.strategy.items() if key not in _BUDGET}
-    training = {key: value for key, value in asdict(config.training).items() if key != "verify"}
+    # Class weights are sample weights, which the dataset's digest has.
+    training = {
+        key: value
+        for key, value in asdict(config.training).items()
+        if key not in ("verify", "class_weight")
+    }
     decisive = {
         "dataset": digest,
         "model": config.model,

@@ -25,8 +25,8 @@ from pipeline.search.garbage import looked_at_later
 from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
 from pipeline.search.listeners import Listeners, deliver
+from pipeline.search.model_check import check_models
 from pipeline.search.past_searches import find_ended
-from pipeline.search.saving_check import check_saving
 from pipeline.search.storage import Folder, open_folder, write_config
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
@@ -87,7 +87,7 @@ def run_search(
         >>> result.history.ranked()[0].hyperparameters
     """
     check_backend()
-    dataset = components.make_dataset(config.dataset)
+    dataset = components.make_dataset(config.dataset, config.training.class_weight)
     config = named(config, dataset.name)
     parts = _Parts.of(config, dataset)
     begin = describe(
@@ -102,7 +102,7 @@ def run_search(
         result, _ = _deliver_rest(ended.path, make_tracking(ended.path), console)
         _raise_failure(result.history, ended.path)
         return result
-    lost: list[str] = explained("model", check_saving, parts.trainer, parts.space)
+    lost: list[str] = explained("model", check_models, parts.trainer, parts.space)
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):

@@ -54,7 +54,7 @@ class Building:
         forget_consumers(model)
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
-            model(self.examples().first()[0])
+            model(self.examples().inputs(0, 1))
         if weights is not None:
             # A `fit` of its own may have compiled its model anew, perhaps with another optimizer.
             own = has_own_fit(self.hypermodel)

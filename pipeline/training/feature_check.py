@@ -31,8 +31,8 @@ def check_first_batch(fitting: Fitting, split: Split, *, half_precision: bool) -
     part = fitting.part
     assert part is not None, "it is trained on features"
     rows = min(_ROWS, len(split))
-    raw, _ = Examples.of(first_rows(split, rows)).rows(0, rows)
-    features, _ = fitting.train.rows(0, rows)
+    raw = Examples.of(first_rows(split, rows)).inputs(0, rows)
+    features = fitting.train.inputs(0, rows)
     whole = _outputs(fitting.model, part, raw)
     head = _outputs(part.head, part, features)
     coarse = half_precision or keras.config.dtype_policy().compute_dtype != "float32"

@@ -56,6 +56,8 @@ class _Call:
 
     def made(self, start: Start, omitted: set[str]) -> Any:
         given = {name: value for name, value in self.arguments.items() if name not in omitted}
+        if self.data.sample_weight is not None:
+            given["sample_weight"] = self.data.sample_weight
         return self.fit(
             self.hyperparameters,
             start.model,
@@ -121,7 +123,7 @@ class OwnFit:
         """
         arguments |= {
             "batch_size": self._batch_size(hyperparameters),
-            "validation_data": (self._validation.x, self._validation.y),
+            "validation_data": _as_given_to_fit(self._validation),
             "verbose": 0,
         }
         call = _Call(self._hypermodel.fit, hyperparameters, data, start, arguments)
@@ -257,6 +259,12 @@ def told_once(listener: EpochListener) -> EpochListener:
     return tell
 
 
+def _as_given_to_fit(validation: Split) -> tuple[Any, ...]:
+    """Return a split as Keras's `validation_data`."""
+    pair = (validation.x, validation.y)
+    return pair if validation.sample_weight is None else (*pair, validation.sample_weight)
+
+
 def _validation_metrics(model: keras.Model, data: Split, batch_size: int) -> Mapping[str, float]:
     """Return a model's metrics on the validation data, named as an epoch reports them.
 
@@ -266,7 +274,14 @@ def _validation_metrics(model: keras.Model, data: Split, batch_size: int) -> Map
     if not model.compiled:
         return {}
     try:
-        metrics = model.evaluate(data.x, data.y, batch_size=batch_size, verbose=0, return_dict=True)
+        metrics = model.evaluate(
+            data.x,
+            data.y,
+            sample_weight=data.sample_weight,
+            batch_size=batch_size,
+            verbose=0,
+            return_dict=True,
+        )
     except Exception:
         return {}
     return plain_logs({f"val_{name}": value for name, value in metrics.items()})

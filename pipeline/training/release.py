@@ -56,9 +56,10 @@ def build_state(model: keras.Model, examples: Examples) -> None:
     build_optimizer(model)
     if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEP):
         return
-    x, y = examples.rows(0, fixed_batch_size(model) or min(2, len(examples)))
+    batch = examples.rows(0, fixed_batch_size(model) or min(2, len(examples)))
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
     with keras.StatelessScope():  # what remembers batches or draws numbers would go on from here
         predicted = model(x, training=False)
-    model.compute_loss(x=x, y=y, y_pred=predicted, training=False)
-    model.compute_metrics(x, y, predicted)
+    model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=False)
+    model.compute_metrics(x, y, predicted, weight)
     model.reset_metrics()

@@ -222,8 +222,7 @@ def train_plainly(
     model.fit(
         batches.batches,
         shuffle=False,
-        validation_data=(validation.x, validation.y),
-        validation_batch_size=batch_size,
+        validation_data=validation.in_order(batch_size),
         callbacks=[batches, _Resumed(states, perturb), *trainer.callbacks(), noted],
         initial_epoch=execution.initial_epoch,
         epochs=execution.epochs,

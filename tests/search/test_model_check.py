@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from pipeline.evaluation.model_file import VerificationError, save_and_load
-from pipeline.search.saving_check import check_saving
+from pipeline.search.model_check import check_models
 from pipeline.training.notices import Notices
 from tests.frozen.test_exact_features import backbone
 from tests.training import test_exact_training as exact
@@ -23,7 +23,7 @@ def checked(build):
     build(space)
     trainer = exact.make_trainer()
     object.__setattr__(trainer, "hypermodel", hypermodel)
-    return check_saving(trainer, space)
+    return check_models(trainer, space)
 
 
 @keras.saving.register_keras_serializable(package="tests")

@@ -1,0 +1,203 @@
+"""What a search's models make of a batch and of a file, found out before the first trial."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from pipeline.configuration.config import ConfigError
+from pipeline.datasets.batches import Examples
+from pipeline.datasets.splits import Split, first_rows
+from pipeline.evaluation.model_file import (
+    WITHOUT,
+    VerificationError,
+    compare_predictions,
+    left_out,
+    losses_and_metrics,
+    metrics_difference,
+    save_and_load,
+)
+from pipeline.evaluation.predictions import EvaluationError
+from pipeline.evaluation.reports import check_predictions
+from pipeline.frozen.model_graph import fixed_batch_size
+from pipeline.frozen.part import NotReusableError, find_frozen_part
+from pipeline.seeds import derive_seed
+from pipeline.training.failures import USERS_FAILURES, sentence
+from pipeline.training.fitting import Fitting
+from pipeline.training.notices import Notices
+from pipeline.training.overrides import overrides
+from pipeline.training.own_fit import has_own_fit
+from pipeline.training.plain_logs import plain_logs
+from pipeline.training.trainer import Trainer
+
+_ROWS = 8
+_PLAIN = (bool, int, float, str)
+
+
+def check_models(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[str]:
+    """Give a search's first model one batch, save it and load it, before anything is written.
+
+    What a model with the first hyperparameters cannot do, one with others may: then the trials
+    will tell. A hypermodel with a `fit` of its own may prepare its data there, so that nothing is
+    known of its batches.
+
+    Args:
+        trainer: It builds the models, and knows the data.
+        space: The search space.
+
+    Returns:
+        Sentences on what will be saved otherwise than the model is.
+
+    Raises:
+        ConfigError: No model can be given the examples, has a loss or metric that does not fit the
+            targets, predicts what the dataset's task needs or reports the objective.
+        VerificationError: A model cannot be saved and loaded, or predicts something else then.
+        OSError: There is no room for a temporary file.
+    """
+    sentences: list[str] = []
+    notices, seed = Notices(sentences.append), derive_seed(0, "saving")
+    try:
+        model = trainer.build(space.copy(), seed)
+        _check_parts(model, notices)
+        refusal = _refusal(model, trainer)
+        if refusal is None:
+            _check_file(model, trainer, notices)
+        other = trainer.build(_sampled(space), seed)
+        _check_parts(other, notices)
+        refused = refusal is not None and _refusal(other, trainer) is not None
+    except (VerificationError, OSError):
+        raise
+    except USERS_FAILURES:  # what a model raises when it is built fails its trial, not the search
+        return sentences
+    if refusal is not None and refused:
+        raise ConfigError(refusal)
+    return sentences
+
+
+def _refusal(model: keras.Model, trainer: Trainer) -> str | None:
+    """Say what of one batch a model cannot do; None if it can do all that a training needs."""
+    if has_own_fit(trainer.hypermodel):
+        return None
+    if not model.compiled:
+        return "model: it is not compiled: call model.compile(...) in build, or define a fit"
+    part, x, y, weight = _small_part(model, trainer.dataset.train)
+    part.run_eagerly = True  # for a few examples, faster than a trace
+    try:
+        predictions = part.predict_on_batch(x)
+    except USERS_FAILURES as error:
+        return f"model: it cannot be given the examples of the dataset ({sentence(error)})"
+    try:
+        check_predictions(predictions, trainer.dataset, model.loss)
+    except EvaluationError as error:
+        return f"model: {error}"
+    try:
+        reported = _tested(part, x, y, weight)
+    except USERS_FAILURES as error:
+        return f"model: its loss or a metric does not fit the targets ({sentence(error)})"
+    return _unreported(reported, model, trainer)
+
+
+def _unreported(reported: Mapping[str, float], model: keras.Model, trainer: Trainer) -> str | None:
+    """Say that the objective is not among what a model reports; None if it is, or may be."""
+    name = trainer.objective.name
+    known = {**reported, **{f"val_{metric}": value for metric, value in reported.items()}}
+    own_steps = overrides(model, keras.Model, ("train_step", "test_step"))
+    if name in known or own_steps or not all(map(_is_keras_own, trainer.callbacks())):
+        return None
+    return (
+        f"objective.name={name} is not reported by the model; allowed: {', '.join(sorted(known))}"
+    )
+
+
+def _is_keras_own(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback is known to add no metric to what is reported."""
+    return type(callback).__module__.startswith("keras.")
+
+
+def _sampled(space: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """Return other values than the first trial may have: what they change may not be saved."""
+    sampled = space.copy()
+    for number, one in enumerate(sampled.space):
+        if not isinstance(one, keras_tuner.engine.hyperparameters.Fixed):
+            sampled.values[one.name] = one.random_sample(number + 1)
+    return sampled
+
+
+def _check_parts(model: keras.Model, notices: Notices) -> None:
+    """Tell which losses and metrics would not keep their state in a file."""
+    for part in losses_and_metrics(model):
+        name = getattr(part, "__name__", type(part).__name__)
+        if dropped := left_out(part):
+            notices.tell(
+                f"Keras {keras.__version__} does not save {' and '.join(dropped)} of {name}: "
+                "best_model.keras is given it, a model that you save yourself is not"
+            )
+        elif isinstance(part, keras.Loss | keras.Metric) and (lost := _lost(part)):
+            notices.tell(f"{WITHOUT}, as {name} {lost}; its get_config must have it")
+
+
+def _lost(part: keras.Loss | keras.Metric) -> str | None:
+    """Say which plain attribute a loss or metric does not keep; None if it does, or cannot be made.
+
+    What cannot be made is found out with the whole file.
+    """
+    try:
+        copy = type(part).from_config(part.get_config())
+    except Exception:  # a user's code may raise anything
+        return None
+    for name, value in vars(part).items():
+        again = vars(copy).get(name)
+        if isinstance(value, _PLAIN) and name not in ("built", "_built") and again != value:
+            return f"has {name}={value!r}, but {name}={again!r} after it was saved and loaded again"
+    return None
+
+
+def _check_file(model: keras.Model, trainer: Trainer, notices: Notices) -> None:
+    """Save and load a model, and compare what both say of a few examples."""
+    own_fit = has_own_fit(trainer.hypermodel)
+    if own_fit and not model.built:
+        return  # its fit decides on what it is built with
+    part, x, y, weight = _small_part(model, trainer.dataset.train)
+    with tempfile.TemporaryDirectory() as folder:
+        reloaded = save_and_load(part, Path(folder, "model.keras"), notices)
+    if own_fit:
+        return
+    for one in (part, reloaded):
+        one.run_eagerly = True  # as in `_refusal`
+    compare_predictions(*(one.predict_on_batch(x) for one in (part, reloaded)))
+    if reloaded.compiled:
+        expected, received = (_tested(one, x, y, weight) for one in (part, reloaded))
+        difference = metrics_difference(expected, received, on="a few examples")
+        if difference is not None:
+            notices.tell(f"{WITHOUT}: its {difference}")
+
+
+def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any, Any]:
+    """Return what of a model is the user's own to save, with a batch of examples for it.
+
+    Frozen layers at its beginning are Keras's own, and to save a large network takes seconds.
+    """
+    rows = min(fixed_batch_size(model) or _ROWS, len(split))
+    batch = Examples.of(first_rows(split, rows)).rows(0, rows)
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
+    try:
+        part = find_frozen_part(model) if model.compiled else None
+    except NotReusableError:
+        part = None
+    if part is None or not part.weights:
+        return model, x, y, weight
+    random = np.random.default_rng(0)
+    made = [
+        random.uniform(0, 1, (rows, *one.shape[1:])).astype(one.dtype)
+        for one in part.extractor.outputs
+    ]
+    head = Fitting.compiled(model, Examples(x, y, weight), part=part).trained
+    return head, made[0] if len(made) == 1 else tuple(made), y, weight
+
+
+def _tested(model: keras.Model, x: Any, y: Any, weight: Any) -> dict[str, float]:
+    return plain_logs(model.test_on_batch(x, y, sample_weight=weight, return_dict=True))
