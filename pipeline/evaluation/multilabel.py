@@ -16,6 +16,8 @@ from sklearn.metrics import (
 
 from pipeline.evaluation.predictions import write_json
 
+_NAMES = ("precision", "recall", "f1")
+
 
 def report_labels(
     true: np.ndarray,
@@ -93,9 +95,6 @@ def _of_label(true: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
     average = average_precision_score(true, probabilities) if ranked else math.nan
     values |= {"roc_auc": _known(auc), "average_precision": _known(average)}
     return {**values, "threshold": threshold}
-
-
-_NAMES = ("precision", "recall", "f1")
 
 
 def _known(value: float) -> float | None:
