@@ -127,6 +127,7 @@ class Dataset:
             "profile": {
                 "task": self.task,
                 "classes": list(self.classes),
+                **({"targets": list(self.targets)} if self.targets else {}),
                 "rows": {name: len(split) for name, split in splits.items()},
             },
         }

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets.dataset import Dataset, Inputs, Split
-from pipeline.datasets.structures import leaves
+from pipeline.datasets.dataset import Dataset, Split
+from pipeline.evaluation.input_example import write_input_example
 from pipeline.evaluation.model_file import (
     WITHOUT,
     VerificationError,
@@ -33,8 +32,6 @@ __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 MODEL_FILE = "best_model.keras"
 FOLDER = "evaluation"
 _TOLERANCE = 1e-4
-_EXAMPLE_ROWS = 5
-_EXAMPLE_NUMBERS = 10_000  # MLflow writes an example as JSON, some 0.1 s for 60,000 numbers
 
 
 @dataclass(frozen=True)
@@ -156,28 +153,6 @@ def _in_a_sentence(given: str) -> Iterator[None]:
         raise EvaluationError(
             f"it cannot be evaluated on the test split, {given} ({sentence(error)})"
         ) from error
-
-
-def write_input_example(x: Inputs, path: Path, *, rows: int | None = None) -> None:
-    """Write a few rows of raw inputs, readable by `numpy.load` without pickle.
-
-    The archive is written entry by entry because `numpy.savez` takes no column named `file`.
-
-    Args:
-        x: An array, stored as `x`; or a structure, each array stored by its place in it, a column
-            of a table by its name; text as unicode arrays.
-        path: The `.npz` file.
-        rows: How many, where a model takes no other number.
-    """
-    columns = {name.replace("/", ".") or "x": array for name, array in leaves(x)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, column in columns.items():
-            few = max(1, min(_EXAMPLE_ROWS, _EXAMPLE_NUMBERS // column[:1].size))
-            values = np.asarray(column[: rows or few])
-            if values.dtype == object:
-                values = values.astype(str)
-            with archive.open(f"{name}.npy", "w") as file:
-                np.lib.format.write_array(file, values, allow_pickle=False)
 
 
 def _score_name(objective: str, metrics: Mapping[str, float]) -> str:

@@ -97,6 +97,33 @@ class Search:
             return best_model_of_run(self.run_id, self.uri)
         return keras.saving.load_model(self.directory / evaluation.model)
 
+    def predict(self, data: Any) -> Any:
+        """Predict with the best model what data mean, in the words that it was trained on.
+
+        Args:
+            data: Raw examples as a person has them: a frame or dictionary of columns, an array, or
+                several by name or one after the other. What a model does not take is ignored.
+
+        Returns:
+            A series of the classes' names; a frame of 0 and 1, a column a label; a series or frame
+            of numbers; or, of a custom task, what the model predicts. `best_model().predict` gives
+            probabilities.
+
+        Raises:
+            ValueError: There is no model yet, or the data are not what it takes.
+
+        Example:
+            >>> search.predict(pd.read_csv("new_houses.csv"))
+        """
+        from pipeline.results.predicting import inputs_of, meaning_of
+
+        info = self.history.begin.dataset_info
+        inputs = inputs_of(data, info["schema"])
+        model = self.best_model()
+        predictions = model.predict(inputs, verbose=0)
+        loss = model.loss if model.compiled else None
+        return meaning_of(predictions, info["profile"], loss, getattr(data, "index", None))
+
     def links(self) -> dict[str, str]:
         """Return the pages of the trials' MLflow runs by trial, as far as they are known."""
         if self.directory is not None:

@@ -18,6 +18,7 @@ import pandas as pd
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
+from pipeline.evaluation.input_example import read_input_example
 from pipeline.tracking import served_model
 
 INPUT_EXAMPLE = "evaluation/input_example.npz"
@@ -46,7 +47,8 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
     """
     pkgutil.resolve_name(source)  # its module registers its classes with Keras
     model = keras.saving.load_model(keras_file, compile=False)
-    inputs = _read_example(example_file)
+    arrays, form = read_input_example(example_file)
+    inputs = served_model.inputs_of(arrays if form is not None else arrays["x"], form)
     modules = _own_modules(keras_file, keras.saving.get_custom_objects())
     packages, own = _origins(modules)
     path.mkdir()
@@ -54,42 +56,41 @@ def save(keras_file: Path, example_file: Path, path: Path, metadata: Model, sour
         model,
         str(path),
         mlflow_model=metadata,
-        signature=_signature(inputs, _outputs(model, inputs)),
-        input_example=pd.DataFrame(inputs) if isinstance(inputs, dict) else inputs,
+        signature=ModelSignature(_schema(inputs), _schema(_outputs(model, inputs))),
+        input_example=_example(inputs),
         pip_requirements=[
             f"{name}=={importlib.metadata.version(name)}" for name in (*_REQUIRED, *packages)
         ],
     )
     # What was tested is logged, not what this process makes of it.
     shutil.copyfile(keras_file, path / metadata.flavors["keras"]["data"] / "model.keras")
-    if isinstance(inputs, dict) or modules:
+    if modules or form is not None or inputs.dtype == object:
+        (path / served_model.FORM).write_text(json.dumps(form), encoding="utf-8")
         _add_loader(path, metadata, modules, own)
 
 
-def _read_example(path: Path) -> Any:
-    with np.load(path) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    is_array = list(arrays) == ["x"] and arrays["x"].ndim > 1
-    return arrays["x"] if is_array else served_model.columns(arrays)
-
-
-def _outputs(model: Any, inputs: Any) -> np.ndarray:
+def _outputs(model: Any, inputs: Any) -> Any:
     """Call the model; `predict` would compile it for these few rows."""
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
-    outputs: np.ndarray = keras.ops.convert_to_numpy(model(tensors, training=False))
-    return outputs
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(tensors, training=False))
 
 
-def _signature(inputs: Any, outputs: np.ndarray) -> ModelSignature:
-    if isinstance(inputs, dict):
-        given = Schema([TensorSpec(column.dtype, (-1,), name) for name, column in inputs.items()])
-    else:
-        given = Schema([_tensor(inputs)])
-    return ModelSignature(inputs=given, outputs=Schema([_tensor(outputs)]))
+def _schema(values: Any) -> Schema:
+    places = dict(served_model.by_place(values))
+    return Schema([_tensor(array, name or None) for name, array in places.items()])
 
 
-def _tensor(array: np.ndarray) -> TensorSpec:
-    return TensorSpec(array.dtype, (-1, *array.shape[1:]))
+def _tensor(array: np.ndarray, name: str | None) -> TensorSpec:
+    return TensorSpec(array.dtype, (-1, *array.shape[1:]), name)
+
+
+def _example(inputs: Any) -> Any:
+    """Return inputs as MLflow shows them: a table as one, several arrays by their places."""
+    places = dict(served_model.by_place(inputs))
+    if "" in places:
+        return places[""]
+    is_table = all(array.ndim == 1 for array in places.values())
+    return pd.DataFrame(places) if is_table else places
 
 
 def _own_modules(keras_file: Path, registered: dict[str, Any]) -> list[str]:

@@ -1,10 +1,10 @@
 """The best model in MLflow: logged on the search's run, registered, and who holds `best`."""
 
 import json
-import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
@@ -14,38 +14,13 @@ from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
+from pipeline.tracking.alias import decide, tested
 from pipeline.tracking.runs import milliseconds
 
-ALIAS = "best"
 _MODEL_NAME = "best_model"
 _EVALUATED = "pipeline.evaluated"
 _DECISION = "pipeline.alias_decision"
-
-
-@dataclass(frozen=True)
-class Tested:
-    """How well a model did on a test split.
-
-    Attributes:
-        digest: Digest of the data.
-        metric: What was measured.
-        score: Its value.
-        direction: Whether `min` or `max` is better.
-    """
-
-    digest: str
-    metric: str
-    score: float
-    direction: str
-
-    def tags(self) -> dict[str, str]:
-        """Return it as tags of a model version."""
-        return {
-            "pipeline.dataset_digest": self.digest,
-            "pipeline.test_metric": self.metric,
-            "pipeline.test_score": repr(self.score),
-            "pipeline.direction": self.direction,
-        }
+_LONGEST_TAG = 5000
 
 
 @dataclass(frozen=True)
@@ -59,21 +34,6 @@ class Registered:
 
     version: str
     sentence: str
-
-
-def tested(begin: SearchBegin, evaluation: EvaluationEnd) -> Tested:
-    """Return how well the best model of a search did.
-
-    Where no metric of the test corresponds to the objective, the loss stands in, and less of it
-    is better.
-    """
-    corresponds = evaluation.score_name == begin.objective.removeprefix("val_")
-    return Tested(
-        digest=str(begin.dataset_info["digest"]),
-        metric=evaluation.score_name,
-        score=evaluation.metrics[evaluation.score_name],
-        direction=begin.direction if corresponds else "min",
-    )
 
 
 def log_model(
@@ -121,6 +81,7 @@ def log_model(
                 run_id=run,
                 model_uuid=logged.model_id,
                 model_id=logged.model_id,
+                metadata=_said_of(begin),
             )
             models.save(
                 directory / evaluation.model,
@@ -136,6 +97,19 @@ def log_model(
     if logged.model_id not in {output.model_id for output in linked}:
         client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
+
+
+def _said_of(begin: SearchBegin) -> dict[str, Any]:
+    """Return what a model's predictions mean: the task, and the names of the classes."""
+    profile = begin.dataset_info.get("profile", {})
+    classes = profile.get("classes") or []
+    return {"task": begin.task} | ({"classes": classes} if classes else {})
+
+
+def _tag(value: Any) -> str:
+    """Return a value as a tag, of which MLflow takes 5000 characters on all its stores."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_TAG else f"{text[: _LONGEST_TAG - 1]}…"
 
 
 def find_model(client: MlflowClient, run: Run) -> LoggedModel | None:
@@ -179,7 +153,7 @@ def register(
     _link(client, logged, version)
     if _DECISION in version.tags:  # what happened to the alias later is not undone
         return Registered(str(version.version), version.tags[_DECISION])
-    decision = _decide(client, name, version, tested(begin, evaluation))
+    decision = decide(client, name, version, tested(begin, evaluation))
     sentence = f"registered {name} version {version.version}; {decision}"
     client.set_model_version_tag(name, version.version, _DECISION, sentence)
     return Registered(str(version.version), sentence)
@@ -211,6 +185,7 @@ def _create_version(
         "pipeline.search": begin.search,
         **tested(begin, evaluation).tags(),
         _EVALUATED: logged.tags[_EVALUATED],
+        **{f"pipeline.{name}": _tag(value) for name, value in _said_of(begin).items()},
     }
     return client.create_model_version(
         name,
@@ -238,49 +213,3 @@ def _link(client: MlflowClient, logged: LoggedModel, version: ModelVersion) -> N
         client.set_logged_model_tags(
             logged.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps([*versions, entry])}
         )
-
-
-def _decide(client: MlflowClient, name: str, version: ModelVersion, new: Tested) -> str:
-    """Move the alias if that is an improvement on the same data; return what was done."""
-    aliases = client.get_registered_model(name).aliases
-    if ALIAS not in aliases:
-        client.set_registered_model_alias(name, ALIAS, version.version)
-        return f"alias {ALIAS} set (test {new.metric} {new.score:.4g})"
-    if str(aliases[ALIAS]) == str(version.version):
-        return f"alias {ALIAS} set (test {new.metric} {new.score:.4g})"
-    holder = client.get_model_version_by_alias(name, ALIAS)
-    difference = _difference(holder, new)
-    if difference is not None:
-        return (
-            f"alias {ALIAS} stays at version {holder.version}, which {difference}, so the two "
-            f"cannot be compared; move it with MlflowClient().set_registered_model_alias("
-            f"{name!r}, {ALIAS!r}, {str(version.version)!r})"
-        )
-    old = float(holder.tags["pipeline.test_score"])
-    scores = f"test {new.metric} {old:.4g}"
-    if _better(new.score, old, new.direction):
-        client.set_registered_model_alias(name, ALIAS, version.version)
-        return f"alias {ALIAS} moved from version {holder.version} ({scores} -> {new.score:.4g})"
-    return (
-        f"alias {ALIAS} stays at version {holder.version} ({scores}, not beaten by {new.score:.4g})"
-    )
-
-
-def _difference(holder: ModelVersion, new: Tested) -> str | None:
-    """Return why the holder's test cannot be compared with the new one's; None if it can."""
-    tags = holder.tags
-    if "pipeline.test_score" not in tags:
-        return "has no test result of a search"
-    if tags["pipeline.dataset_digest"] != new.digest:
-        return f"was tested on other data (digest {tags['pipeline.dataset_digest']})"
-    if tags["pipeline.test_metric"] != new.metric:
-        return f"was tested by {tags['pipeline.test_metric']} instead of {new.metric}"
-    if tags["pipeline.direction"] != new.direction:
-        return f"was tested with the direction {tags['pipeline.direction']}"
-    return None
-
-
-def _better(new: float, old: float, direction: str) -> bool:
-    if math.isnan(new):
-        return False
-    return math.isnan(old) or (new > old if direction == "max" else new < old)
