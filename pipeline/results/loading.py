@@ -115,14 +115,14 @@ class Search:
         Example:
             >>> search.predict(pd.read_csv("new_houses.csv"))
         """
-        from pipeline.results.predicting import inputs_of, meaning_of
+        from pipeline.results.predicting import index_of, inputs_of, meaning_of
 
         info = self.history.begin.dataset_info
         inputs = inputs_of(data, info["schema"])
         model = self.best_model()
         predictions = model.predict(inputs, verbose=0)
         loss = model.loss if model.compiled else None
-        return meaning_of(predictions, info["profile"], loss, getattr(data, "index", None))
+        return meaning_of(predictions, info["profile"], loss, index_of(data))
 
     def links(self) -> dict[str, str]:
         """Return the pages of the trials' MLflow runs by trial, as far as they are known."""

@@ -75,6 +75,11 @@ def meaning_of(
     return predictions
 
 
+def index_of(data: Any) -> pd.Index | None:
+    """Return what the rows of data are called, if they are called anything."""
+    return data.index if isinstance(data, pd.DataFrame | pd.Series) else None
+
+
 def _numbers(predictions: Any, targets: list[str], index: pd.Index | None) -> Any:
     if predictions.ndim == 1 or predictions.shape[1] == 1:
         name = targets[0] if targets else "prediction"
