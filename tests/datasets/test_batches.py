@@ -78,5 +78,5 @@ def test_what_is_mapped_from_the_disk_gives_the_same_batches(tmp_path):
 
 
 def test_the_first_example_is_a_batch_of_one():
-    x, y = Examples.of(SPLIT).first()
+    x, y = Examples.of(SPLIT).rows(0, 1)
     assert (x.numpy().tolist(), y.numpy().tolist()) == ([[0.0]], [0])

@@ -131,7 +131,7 @@ def test_the_digest_changes_with_any_content():
         {"a": 2.0},
         {"text": "v"},
         {"y": 1},
-        {"dtype": np.float64},
+        {"dtype": np.float16},
         {"name": "b"},
         {"fact": "g"},
     ]

@@ -117,7 +117,7 @@ def search(command, tmp_path):
     (tmp_path / "any_models.py").write_text(textwrap.dedent(MODELS))
 
     def run(kind, *overrides):
-        ended = command(*TINY.split(), f"dataset.kind={kind}", f"model.kind={kind}", *overrides)
+        ended = command(" ".join([TINY, f"dataset.kind='{kind}'", f"model.kind='{kind}'", *overrides]))
         folders = list(tmp_path.glob("outputs/searches/*"))
         return ended, read(folders[0]) if folders else None, folders[0] if folders else None
 
@@ -165,7 +165,7 @@ def test_each_step_of_a_forecast_has_its_errors(search):
 
 def test_the_best_model_predicts_what_was_tested_of_weighted_examples(search):
     """Keras weighs the test's loss, but no metric that is not among `weighted_metrics`."""
-    _, history, folder = search("weights", "training.class_weight.a=3")
+    _, history, folder = search("weights", "'training.class_weight={a: 3}'")
     import any_data
 
     model = keras.saving.load_model(folder / "best_model.keras")
