@@ -15,7 +15,8 @@ from pipeline.datasets.loaders import (
     mnist,
     wine,
 )
-from pipeline.datasets.splits import Array, Inputs, Split
+from pipeline.datasets.rows import Array
+from pipeline.datasets.splits import Inputs, Split
 
 __all__ = [
     "Array",

@@ -163,7 +163,8 @@ def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
 
         def read(rows: tf.Tensor) -> tf.Tensor:
             values = tf.numpy_function(lambda chosen: array[chosen], [rows], array.dtype)
-            return tf.ensure_shape(values, (None, *array.shape[1:]))
+            values = tf.ensure_shape(values, (None, *array.shape[1:]))
+            return tf.cast(values, keras.config.floatx()) if values.dtype.is_floating else values
 
         return read
     tensor = tf.convert_to_tensor(array)
@@ -171,6 +172,6 @@ def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _in_keras_precision(values: np.ndarray | Rows) -> np.ndarray | Rows:
-    if isinstance(values, Rows) or not np.issubdtype(values.dtype, np.floating):
+    if isinstance(values, _IN_A_FILE) or not np.issubdtype(values.dtype, np.floating):
         return values
     return values.astype(keras.config.floatx(), copy=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.datasets.splits import Array
+from pipeline.datasets.rows import Array
 
 _MOST_CLASSES = 10
 _NEARLY_ALL = 0.5  # of the rows have a text of their own: no categories that repeat

@@ -7,7 +7,8 @@ from urllib.error import URLError
 
 import numpy as np
 
-from pipeline.datasets.splits import Array, Split
+from pipeline.datasets.rows import Array
+from pipeline.datasets.splits import Split
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "mnist": tuple("0123456789"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.splits import Array
+from pipeline.datasets.rows import Array
 
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 _FORMATS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")

@@ -17,7 +17,8 @@ from pipeline.datasets.preprocessing import (
     Standardization,
     TableEncoding,
 )
-from pipeline.datasets.splits import Array, Inputs, Partition, Split
+from pipeline.datasets.rows import Array
+from pipeline.datasets.splits import Inputs, Partition, Split
 from pipeline.datasets.tables import features, read_table, targets
 
 

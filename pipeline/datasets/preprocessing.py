@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.datasets.splits import Array, Inputs
+from pipeline.datasets.rows import Array
+from pipeline.datasets.splits import Inputs
 
 _UNSEEN = "\0unseen"  # StringLookup's name for a text outside its vocabulary; no table holds a NUL
 

@@ -1,6 +1,6 @@
 """Nested structures of arrays: what a user gives as examples, as arrays that Keras takes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ def as_arrays(value: Any, what: str) -> Structure:
 
 def leaves(structure: Structure) -> Iterator[tuple[str, Array]]:
     """Yield the arrays of a structure, each with its place in it: "" of a single one, `a/0`."""
+    parts: Iterable[tuple[str, Structure]]
     if isinstance(structure, Mapping):
         parts = structure.items()
     elif isinstance(structure, tuple | list):
@@ -69,9 +70,11 @@ def _is_structure(one: Any) -> bool:
     return isinstance(one, Mapping) or (hasattr(one, "__array__") and np.ndim(one) > 0)
 
 
-def _array(value: Any, what: str) -> Array:
+def _array(value: Any, what: str) -> Array | Rows:
     kind = type(value)
-    if isinstance(value, np.ndarray | Rows):
+    if isinstance(value, Rows):
+        return value
+    if isinstance(value, np.ndarray):
         return _in_keras_terms(value, what)
     if hasattr(value, "columns") and hasattr(value, "to_numpy"):
         return _of_frame(value, what)
@@ -109,7 +112,7 @@ def _is_number(dtype: Any) -> bool:
 def _in_keras_terms(array: Array, what: str) -> Array:
     if array.dtype.kind in "UT":
         return array.astype(object)
-    if array.dtype == np.float64 and not isinstance(array, Rows):
+    if array.dtype == np.float64 and not isinstance(array, np.memmap):
         from keras import config
 
         return array.astype(config.floatx(), copy=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.configuration.config import did_you_mean
-from pipeline.datasets.splits import Array
+from pipeline.datasets.rows import Array
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -100,7 +100,8 @@ def _indices_of_names(given: Array, classes: tuple[str, ...]) -> Array:
         raise ValueError(
             f"the targets must be of the classes {list(classes)}, received {unknown[:10]}"
         )
-    return np.vectorize(index.__getitem__, otypes=[np.int64])(given)
+    indices: Array = np.vectorize(index.__getitem__, otypes=[np.int64])(given)
+    return indices
 
 
 def _check_classes(given: Array, classes: tuple[str, ...]) -> None:

@@ -46,12 +46,9 @@ def evaluate_and_predict(
         The metrics as `evaluate` names them, and what `predict` would return; None if the model
         evaluates or predicts in a way of its own, so that this cannot tell.
     """
-    arguments = {
-        "sample_weight": split.sample_weight,
-        "batch_size": batch_size,
-        "verbose": 0,
-        "return_dict": True,
-    }
+    arguments: dict[str, Any] = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
+    if split.sample_weight is not None:
+        arguments["sample_weight"] = split.sample_weight
     noted = _Noted()
     forget_batches(model)
     if _has_own_way(model):

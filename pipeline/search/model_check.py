@@ -200,4 +200,5 @@ def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any
 
 
 def _tested(model: keras.Model, x: Any, y: Any, weight: Any) -> dict[str, float]:
-    return plain_logs(model.test_on_batch(x, y, sample_weight=weight, return_dict=True))
+    weighted = {} if weight is None else {"sample_weight": weight}
+    return plain_logs(model.test_on_batch(x, y, return_dict=True, **weighted))

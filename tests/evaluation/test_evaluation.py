@@ -15,8 +15,8 @@ from pipeline.evaluation.predictions import (
     draw_confusion_matrix,
     predicted_classes,
     predicted_values,
-    report_regression,
 )
+from pipeline.evaluation.regression import report_regression
 from pipeline.preprocessing import Standardization
 from pipeline.training.notices import Notices
 

@@ -117,7 +117,9 @@ def search(command, tmp_path):
     (tmp_path / "any_models.py").write_text(textwrap.dedent(MODELS))
 
     def run(kind, *overrides):
-        ended = command(" ".join([TINY, f"dataset.kind='{kind}'", f"model.kind='{kind}'", *overrides]))
+        ended = command(
+            " ".join([TINY, f"dataset.kind='{kind}'", f"model.kind='{kind}'", *overrides])
+        )
         folders = list(tmp_path.glob("outputs/searches/*"))
         return ended, read(folders[0]) if folders else None, folders[0] if folders else None
 
