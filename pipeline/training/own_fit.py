@@ -273,14 +273,10 @@ def _validation_metrics(model: keras.Model, data: Split, batch_size: int) -> Map
     """
     if not model.compiled:
         return {}
+    weighted = {} if data.sample_weight is None else {"sample_weight": data.sample_weight}
     try:
         metrics = model.evaluate(
-            data.x,
-            data.y,
-            sample_weight=data.sample_weight,
-            batch_size=batch_size,
-            verbose=0,
-            return_dict=True,
+            data.x, data.y, batch_size=batch_size, verbose=0, return_dict=True, **weighted
         )
     except Exception:
         return {}
