@@ -12,6 +12,7 @@ from pipeline.journal.history import History, read
 from pipeline.journal.runs import read_pages
 from pipeline.report import summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
+from pipeline.report.data import data_of
 from pipeline.report.figures import pictures
 from pipeline.report.rendering import embedded, fill
 from pipeline.report.trials import failures_of, scored
@@ -78,6 +79,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         space=tables.space_rows(history),
         best_count=BEST,
         failures=failures_of(history),
+        data=data_of(history.begin.dataset_info),
         configuration=yaml.safe_dump(_plain(history.begin.config), sort_keys=False),
         dataset=yaml.safe_dump(_plain(history.begin.dataset_info), sort_keys=False),
         count=count,
