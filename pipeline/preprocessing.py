@@ -4,7 +4,7 @@ from pipeline.datasets.preprocessing import (
     ImageScaling,
     Preprocessing,
     Standardization,
-    TableEncoding,
 )
+from pipeline.datasets.table_encoding import TableEncoding
 
 __all__ = ["ImageScaling", "Preprocessing", "Standardization", "TableEncoding"]

@@ -7,7 +7,6 @@ from pipeline.datasets.dataset import Dataset, Task
 from pipeline.datasets.loaders import (
     breast_cancer,
     cifar10,
-    csv,
     diabetes,
     digits,
     fashion_mnist,
@@ -17,6 +16,7 @@ from pipeline.datasets.loaders import (
 )
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split
+from pipeline.datasets.table_loader import csv
 
 __all__ = [
     "Array",

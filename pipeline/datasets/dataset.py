@@ -11,7 +11,7 @@ from pipeline.datasets.preprocessing import Preprocessing
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split, content_digest, join, schema
 from pipeline.datasets.structures import leaves
-from pipeline.datasets.tasks import Task, checked_targets
+from pipeline.datasets.tasks import Task, checked_targets, rows_of_classes
 
 __all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
 
@@ -38,7 +38,10 @@ class Dataset:
         targets: Names of the numbers of a regression's targets, in their order, if they have any.
         class_weight: How much each class counts in the training, as `training.class_weight`.
         notes: What there is to say of how it was read, a sentence each.
-        digest: 16 hexadecimal digits that stand for the contents: task, classes and all splits.
+        columns: What the columns of a table were taken for: name, kind and missing values of each,
+            and a few more facts, in JSON's terms.
+        digest: 16 hexadecimal digits that stand for the contents: task, classes, all splits, and
+            what their texts were taken for.
 
     Raises:
         ValueError: The targets are not what the task allows, or the splits are not alike.
@@ -61,6 +64,7 @@ class Dataset:
     targets: tuple[str, ...] = ()
     class_weight: Any = None
     notes: tuple[str, ...] = ()
+    columns: tuple[Mapping[str, Any], ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +79,10 @@ class Dataset:
         if self.class_weight is not None:
             object.__setattr__(self, "train", weighted(self.train, self._factors))
             splits[0] = self.train
-        object.__setattr__(self, "digest", content_digest(splits, self.task, self.classes))
+        # The same texts can be dates, categories or words.
+        readings = getattr(self.preprocessing, "readings", ())
+        digest = content_digest(splits, self.task, self.classes, *readings)
+        object.__setattr__(self, "digest", digest)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -115,7 +122,7 @@ class Dataset:
         Returns:
             `name`, `digest`; `source` and `source_type` (`local` for a folder or file, `code` for
             a function); `schema`, in the form of MLflow's own datasets; `profile`: the task, the
-            classes and each split's number of rows.
+            classes, each split's number of rows and rows of each class, and `columns`.
         """
         splits = {name: getattr(self, name) for name in _SPLITS}
         return {
@@ -129,8 +136,18 @@ class Dataset:
                 "classes": list(self.classes),
                 **({"targets": list(self.targets)} if self.targets else {}),
                 "rows": {name: len(split) for name, split in splits.items()},
+                **self._counts(),
+                **({"columns": [dict(facts) for facts in self.columns]} if self.columns else {}),
             },
         }
+
+    def _counts(self) -> dict[str, Any]:
+        """Return how many rows of each split are of each class or label, if that can be said."""
+        counts = {
+            name: rows_of_classes(getattr(self, name).y, self.task, len(self.classes))
+            for name in _SPLITS
+        }
+        return {} if None in counts.values() else {"rows_of_classes": counts}
 
 
 def _check_alike(splits: list[Split]) -> None:

@@ -7,19 +7,16 @@ from typing import Any
 import numpy as np
 
 from pipeline.configuration.names import stem
-from pipeline.datasets.dataset import Dataset, Task
-from pipeline.datasets.description import describe_table
+from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.downloads import CLASSES, download
 from pipeline.datasets.image_folder import left_out, read_images
 from pipeline.datasets.preprocessing import (
     ImageScaling,
     Preprocessing,
     Standardization,
-    TableEncoding,
 )
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Partition, Split
-from pipeline.datasets.tables import features, read_table, targets
 
 
 def digits(*, validation_size: float, test_size: float, seed: int) -> Dataset:
@@ -119,57 +116,6 @@ def images(
         source=str(folder),
         preprocess=lambda x: ImageScaling(x.shape[1:], max_value=255.0),
         notes=tuple(left_out(folder)),
-    )
-
-
-def csv(
-    *,
-    path: str,
-    target: str,
-    task: Task | None,
-    drop: Sequence[str],
-    categorical: Sequence[str],
-    separator: str,
-    validation_size: float,
-    test_size: float,
-    seed: int,
-) -> Dataset:
-    """Load a table of numbers and categories, some of which may be missing.
-
-    Its `x` has one `(n,)` array a column: float32 with NaN where missing, or strings with "" where
-    missing. `pipeline.datasets.tables` states how they and the task are told from the table's text.
-
-    Args:
-        path: The file, absolute or relative to the working directory; UTF-8, with a header.
-        target: Name of the column to predict.
-        task: `classification`, `regression`, or None to infer it from the target.
-        drop: Names of the columns to leave out.
-        categorical: Names of the columns whose numbers are codes of categories.
-        separator: The character between two columns.
-        validation_size: Fraction of the rows to validate on.
-        test_size: Fraction of the rows to test on.
-        seed: Seed of the splits.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: See `pipeline.datasets.tables`.
-    """
-    partition = _partition(validation_size, test_size, seed)
-    file = Path(str(path)).expanduser().resolve()
-    table, column = read_table(
-        file, target=target, drop=drop, categorical=categorical, separator=separator
-    )
-    x = features(table, categorical)
-    y, classes = targets(column, task)
-    return _dataset(
-        stem(file),
-        x,
-        y,
-        classes=classes,
-        partition=partition,
-        source=str(file),
-        preprocess=TableEncoding.fit,
-        notes=describe_table(x, y, classes, str(file)),
     )
 
 

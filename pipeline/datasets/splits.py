@@ -95,6 +95,11 @@ def part(split: Split, rows: Array) -> Split:
     return _each(lambda array: select(array, rows), split)
 
 
+def parted(split: Split, split_of: Array, count: int) -> list[Split]:
+    """Return the examples of which `split_of`, `(n,)`, says 0, then those of 1, up to a count."""
+    return [part(split, np.flatnonzero(split_of == number)) for number in range(count)]
+
+
 def first_rows(split: Split, count: int) -> Split:
     """Return so many of a split's first examples, of which it has as many."""
     return _each(lambda array: array[:count], split)
@@ -223,9 +228,14 @@ class Partition:
             ValueError: There are too few examples (of a class) for one in every split.
         """
         everything = Split(x, y, sample_weight)
+        split_of = self.assign(y, len(everything), classes=classes)
+        return parted(everything, split_of, len(self.sizes) + 1)
+
+    def assign(self, y: Structure, count: int, *, classes: tuple[str, ...]) -> Array:
+        """Return the split of each example, as `apply` parts them: 0 is the rest, `(count,)`."""
         random = np.random.default_rng([int(self.seed < 0), abs(self.seed)])
-        split_of = np.zeros(len(everything), dtype=np.int64)
-        for label, rows in enumerate(_groups(y, len(everything), classes)):
+        split_of = np.zeros(count, dtype=np.int64)
+        for label, rows in enumerate(_groups(y, count, classes)):
             counts = [max(1, math.floor(len(rows) * size + 0.5)) for size in self.sizes.values()]
             if sum(counts) >= len(rows):
                 who = f"class {classes[label]!r}" if classes else "the dataset"
@@ -235,8 +245,7 @@ class Partition:
                 )
             numbers = np.repeat(np.arange(1, len(counts) + 1), counts)
             split_of[random.permutation(rows)[: len(numbers)]] = numbers
-        parts = [np.flatnonzero(split_of == number) for number in range(len(self.sizes) + 1)]
-        return [part(everything, rows) for rows in parts]
+        return split_of
 
     def _stated(self) -> str:
         return " and ".join(f"{name}={size}" for name, size in self.sizes.items())

@@ -74,6 +74,25 @@ def is_one_hot(y: Array, classes: int) -> bool:
     return bool((y.sum(axis=-1) == 1).all() and np.isin(y, (0, 1)).all())
 
 
+def rows_of_classes(y: Structure, task: Task, classes: int) -> list[int] | None:
+    """Return how many examples are of each class, or have each label.
+
+    Args:
+        y: Targets as `checked_targets` returns them.
+        task: The task.
+        classes: How many classes or labels there are.
+
+    Returns:
+        As many counts; None where an example has no class or, as a mask has, many.
+    """
+    if task not in ("classification", "multilabel") or y.ndim > 2:
+        return None
+    if task == "multilabel":
+        return [int(count) for count in np.asarray(y).sum(axis=0)]
+    indices = class_indices(y, classes)
+    return np.bincount(indices, minlength=classes).tolist() if indices.ndim == 1 else None
+
+
 def _checked_numbers(y: Structure, given: Array) -> Structure:
     if not np.isfinite(given).all():
         raise ValueError(

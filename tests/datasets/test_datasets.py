@@ -196,7 +196,8 @@ def test_the_digest_is_the_same_in_every_process(plants):
     code = (
         "import sys; from pipeline import datasets as d;"
         "sizes = dict(validation_size=0.15, test_size=0.15, seed=0);"
-        "table = dict(task=None, drop=[], categorical=[], separator=',');"
+        "table = dict(task=None, drop=[], categorical=[], text=[], max_tokens=9, weight=None,"
+        "group=None, time=None, keep=[], separator=None);"
         "print(d.digits(**sizes).digest);"
         "print(d.csv(path=sys.argv[1], target='kind', **table, **sizes).digest)"
     )
@@ -217,6 +218,12 @@ def test_information_for_mlflow_is_json(plants):
         "task": "classification",
         "classes": ["fern", "moss"],
         "rows": {"train": 24, "validation": 8, "test": 8},
+        "rows_of_classes": {"train": [12, 12], "validation": [4, 4], "test": [4, 4]},
+        "columns": [
+            {"name": "height", "kind": "number", "missing": 8, "least": 1.0, "greatest": 39.0},
+            {"name": "soil", "kind": "category", "missing": 0, "categories": 2},
+            {"name": "kind", "kind": "target", "missing": 0, "classes": 2},
+        ],
     }
 
 

@@ -16,6 +16,7 @@ TRANSFER = "dataset=digits model=transfer model.weights=null"
 CONF = "--config-dir conf dataset=wine model=mine"
 NUMBERS = "a,y\n" + "1,1.5\n2,2.5\n" * 20
 CLASSES = "a,y\n" + "1,yes\n2,no\n" * 20
+TWO = "a,b,y\n" + "1,3,yes\n2,4,no\n" * 20
 EMPTY_DIGITS = "~dataset.validation_size ~dataset.test_size ~dataset.seed"
 
 USERS_CODE = """
@@ -352,6 +353,13 @@ DATASETS = [
     Bad(f"{TABLE} dataset.separator=tab", "'tab'", "one character", {"t.csv": NUMBERS}),
     Bad(f"{TABLE} dataset.task=cluster", "'cluster'", "classification", {"t.csv": NUMBERS}),
     Bad(f"{TABLE} dataset.task=regression", "'yes'", "hold numbers", {"t.csv": CLASSES}),
+    Bad(
+        f"{TABLE} dataset.weight=w dataset.text=[z]",
+        "weight 'w' is",
+        "text lists ['z']",
+        {"t.csv": NUMBERS},
+    ),
+    Bad(f"{TABLE} dataset.group=a", "there are 2 groups", "needs at least one", {"t.csv": TWO}),
     Bad(f"{TABLE} model=cnn", "shape (1,)", "use model=mlp", {"t.csv": NUMBERS}),
     Bad(IMAGES, "there is no folder of images", "path must be a folder with one sub-folder"),
     Bad(IMAGES, "found none", "one sub-folder of images for each", {"f": None}),
