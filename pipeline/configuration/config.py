@@ -57,7 +57,7 @@ class Training:
     executions_per_trial: int = MISSING
     precision: Precision = MISSING
     verify: int = MISSING
-    class_weight: Any = None
+    class_weight: Any = MISSING
 
 
 @dataclass
