@@ -14,6 +14,7 @@ NAMES = [
     "pipeline.search.run_search",
     "pipeline.datasets.Dataset",
     "pipeline.datasets.Split",
+    "pipeline.datasets.Stream",
     *(f"pipeline.datasets.{loader}" for loader in LOADERS),
     "pipeline.hypermodels.CNN",
     "pipeline.hypermodels.MLP",

@@ -16,6 +16,7 @@ from pipeline.datasets.loaders import (
 )
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split
+from pipeline.datasets.streams import Stream
 from pipeline.datasets.table_loader import csv
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Dataset",
     "Inputs",
     "Split",
+    "Stream",
     "Task",
     "breast_cancer",
     "cifar10",

@@ -2,13 +2,14 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch
 from pipeline.datasets.rows import Rows
 from pipeline.datasets.splits import Split
 from pipeline.datasets.structures import mapped
@@ -41,7 +42,7 @@ class Examples:
     def of(cls, split: Split) -> "Examples":
         """Return a split's, as Keras feeds arrays: floating-point numbers in its own precision."""
         given = (split.x, split.y, split.sample_weight)
-        return cls(*(None if one is None else mapped(_in_keras_precision, one) for one in given))
+        return cls(*(None if one is None else mapped(in_keras_precision, one) for one in given))
 
     def __len__(self) -> int:
         return len(keras.tree.flatten(self.x)[0])
@@ -53,6 +54,10 @@ class Examples:
     def rows(self, start: int, stop: int) -> tuple[Any, ...]:
         """Return the examples from one row up to another, as a batch."""
         return self._gather(tf.range(start, stop))
+
+    def first(self, count: int) -> tuple[Any, ...]:
+        """Return so many of the first examples, or all if there are fewer, as a batch."""
+        return self.rows(0, min(count, len(self)))
 
     def inputs(self, start: int, stop: int) -> Any:
         """Return the inputs of the examples from one row up to another."""
@@ -91,14 +96,15 @@ class Examples:
         rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
         return self._fetch(tf.data.Dataset.range(initial_epoch, epochs).flat_map(rows))
 
-    def shuffled_once(self, batch_size: int, epoch: tf.Variable, *, seed: int) -> tf.data.Dataset:
-        """Return the batches of one epoch, in the order that `shuffled` gives it.
+    def feed(self, batch_size: int, epochs: Epochs) -> Feed:
+        """Return the batches of all epochs, or of each if they must end with it."""
+        if epochs.exact:
+            return by_epoch(self, batch_size, seed=epochs.seed)
+        order = {"seed": epochs.seed, "initial_epoch": epochs.first, "epochs": epochs.end}
+        return Feed(self.shuffled(batch_size, **order), self.steps(batch_size))
 
-        Args:
-            batch_size: Examples a batch; the last one may have fewer.
-            epoch: Absolute number of the epoch, int64; looked at whenever the batches begin.
-            seed: Any integer.
-        """
+    def shuffled_once(self, batch_size: int, epoch: Epoch, *, seed: int) -> tf.data.Dataset:
+        """Return the batches of one epoch, in the order that `shuffled` gives it."""
         rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
         now = tf.data.Dataset.range(1).map(lambda _: epoch.read_value())
         cardinality = tf.data.experimental.assert_cardinality(self.steps(batch_size))
@@ -139,25 +145,6 @@ class Examples:
         return any(isinstance(array, _IN_A_FILE) for array in keras.tree.flatten(self.x))
 
 
-class EpochByEpoch(keras.callbacks.Callback):
-    """Batches that end with each epoch, for a model that may ask for more than an epoch has.
-
-    Args:
-        examples: What they are made of.
-        batch_size: Examples a batch; the last one of an epoch may have fewer.
-        seed: Any integer.
-    """
-
-    def __init__(self, examples: Examples, batch_size: int, *, seed: int) -> None:
-        super().__init__()
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.batches = examples.shuffled_once(batch_size, self._epoch, seed=seed)
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Let the next batches be those of an epoch."""
-        self._epoch.assign(epoch)
-
-
 def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
     if isinstance(array, _IN_A_FILE):
 
@@ -171,7 +158,8 @@ def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda rows: tf.gather(tensor, rows)
 
 
-def _in_keras_precision(values: np.ndarray | Rows) -> np.ndarray | Rows:
+def in_keras_precision(values: np.ndarray | Rows) -> np.ndarray | Rows:
+    """Return floating-point numbers in Keras's own precision, as Keras feeds those of arrays."""
     if isinstance(values, _IN_A_FILE) or not np.issubdtype(values.dtype, np.floating):
         return values
     return values.astype(keras.config.floatx(), copy=False)

@@ -8,19 +8,20 @@ import numpy as np
 
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Split
+from pipeline.datasets.structures import Structure
 from pipeline.datasets.tasks import class_indices
 
 BALANCED = "balanced"
 
 
-def factors(wanted: Any, train: Split, classes: tuple[str, ...]) -> Array:
+def factors(wanted: Any, y: Structure, classes: tuple[str, ...]) -> Array:
     """Return the factor of each class.
 
     Args:
         wanted: `balanced`, by which every class counts as much as any other, as in scikit-learn:
             examples / (classes * examples of the class); or factors by the classes' names or
             numbers, 1 where none is given.
-        train: What a model is trained on.
+        y: The targets that a model is trained on.
         classes: The classes' names.
 
     Returns:
@@ -30,7 +31,7 @@ def factors(wanted: Any, train: Split, classes: tuple[str, ...]) -> Array:
         ValueError: It is neither, names an unknown class or a factor below 0, or the targets are no
             class an example.
     """
-    indices = class_indices(train.y, len(classes))
+    indices = class_indices(y, len(classes))
     if indices.ndim > 1:
         raise ValueError("class_weight needs one class an example; the targets have one a place")
     if isinstance(wanted, str) and wanted == BALANCED:
@@ -51,10 +52,15 @@ def factors(wanted: Any, train: Split, classes: tuple[str, ...]) -> Array:
 
 def weighted(split: Split, of_class: Array) -> Split:
     """Return a split whose examples count as their classes do, beside what they count already."""
-    weight = of_class[class_indices(split.y, len(of_class))]
-    if split.sample_weight is not None:
-        weight = weight * np.asarray(split.sample_weight)
-    return replace(split, sample_weight=weight)
+    return replace(split, sample_weight=example_weights(of_class, split.y, split.sample_weight))
+
+
+def example_weights(of_class: Array, y: Array, sample_weight: Array | None = None) -> Array:
+    """Return how much examples count, `(n,)`: as their classes do, times their own weights."""
+    weight: Array = of_class[class_indices(y, len(of_class))]
+    if sample_weight is None:
+        return weight
+    return np.asarray(weight * sample_weight, weight.dtype)
 
 
 def _index(name: Any, classes: tuple[str, ...]) -> int:

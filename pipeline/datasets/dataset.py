@@ -9,19 +9,24 @@ from typing import Any
 from pipeline.datasets.class_weights import factors, weighted
 from pipeline.datasets.preprocessing import Preprocessing
 from pipeline.datasets.rows import Array
-from pipeline.datasets.splits import Inputs, Split, content_digest, join, schema
+from pipeline.datasets.splits import Inputs, Split, content_digest, schema
+from pipeline.datasets.streams import Data, Stream, joined
 from pipeline.datasets.structures import leaves
 from pipeline.datasets.tasks import Task, checked_targets, rows_of_classes
 
-__all__ = ["Array", "Dataset", "Inputs", "Split", "Task"]  # loaders are named by their dotted path
+# Loaders are named by their dotted path.
+__all__ = ["Array", "Dataset", "Inputs", "Split", "Stream", "Task"]
 
 
 _SPLITS = ("train", "validation", "test")
+_FEW = 32  # examples of a stream, which it keeps
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples in three splits, and what a model must know of them.
+
+    Each split is a `Split` of arrays or a `Stream`; what a stream can be read from is made one.
 
     Attributes:
         name: A short name, for people.
@@ -55,9 +60,9 @@ class Dataset:
 
     name: str
     task: Task
-    train: Split
-    validation: Split
-    test: Split
+    train: Split | Stream
+    validation: Split | Stream
+    test: Split | Stream
     classes: tuple[str, ...]
     source: str
     preprocessing: Preprocessing | None = None
@@ -70,24 +75,22 @@ class Dataset:
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         for name in _SPLITS:
-            split: Split = getattr(self, name)
-            y = checked_targets(split.y, self.task, self.classes)
-            if y is not split.y:
-                object.__setattr__(self, name, replace(split, y=y))
+            object.__setattr__(self, name, self._checked(name))
         splits = [getattr(self, name) for name in _SPLITS]
         _check_alike(splits)
         if self.class_weight is not None:
-            object.__setattr__(self, "train", weighted(self.train, self._factors))
-            splits[0] = self.train
+            splits[0] = _weighted(self.train, self._factors)
+            object.__setattr__(self, "train", splits[0])
+        object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *self._doubts()))))
         # The same texts can be dates, categories or words.
         readings = getattr(self.preprocessing, "readings", ())
-        digest = content_digest(splits, self.task, self.classes, *readings)
+        digest = _digest(splits, self.task, self.classes, *readings)
         object.__setattr__(self, "digest", digest)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one raw example; of a table, or of several inputs: `(how many,)`."""
-        x = self.train.x
+        x = self.train.first(1).x
         return (len(x),) if isinstance(x, Mapping | tuple | list) else tuple(x.shape[1:])
 
     def inputs(self) -> tuple[Any, Any]:
@@ -103,18 +106,48 @@ class Dataset:
             )
         return self.preprocessing.inputs()
 
-    def training_data(self) -> Split:
+    def training_data(self) -> Data:
         """Return train and validation together, for the final training."""
         if self.class_weight is None:
-            return join(self.train, self.validation)
-        return join(self.train, weighted(self.validation, self._factors))
+            return joined(self.train, self.validation)
+        return joined(self.train, _weighted(self.validation, self._factors))
 
     @functools.cached_property
     def _factors(self) -> Array:
         """How much each class counts, told from the training examples."""
         if self.task != "classification":
             raise ValueError(f"class_weight is for classification; this is {self.task}")
-        return factors(self.class_weight, self.train, self.classes)
+        return factors(self.class_weight, self.train.y, self.classes)
+
+    def _checked(self, name: str) -> Split | Stream:
+        """Return a split that is one, whose targets are what the task allows."""
+        given = getattr(self, name)
+        if isinstance(given, Split):
+            y = checked_targets(given.y, self.task, self.classes)
+            return given if y is given.y else replace(given, y=y)
+        try:
+            stream = given if isinstance(given, Stream) else Stream(given)
+            self._look(stream.first(_FEW))
+            stream.count(self._look)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        return stream
+
+    def _look(self, examples: Split) -> None:
+        """Make sure that the targets of some examples of a stream are what the task allows."""
+        if checked_targets(examples.y, self.task, self.classes) is not examples.y:
+            raise ValueError("the targets of a stream must be the indices of classes, not names")
+
+    def _doubts(self) -> list[str]:
+        """Say of which streams nobody will notice that their examples have changed."""
+        streams = {name: getattr(self, name) for name in _SPLITS}
+        return [
+            f"{name} gives its examples in another order, or others, whenever it is read: whether "
+            "they have changed since a search was interrupted is not noticed; Stream(..., "
+            "digest=...) can say it"
+            for name, one in streams.items()
+            if isinstance(one, Stream) and one.is_known_by_form_alone
+        ]
 
     def info(self) -> dict[str, Any]:
         """Describe the dataset in JSON's terms, as MLflow records it.
@@ -130,7 +163,7 @@ class Dataset:
             "digest": self.digest,
             "source": self.source,
             "source_type": "local" if Path(self.source).is_absolute() else "code",
-            "schema": schema(self.train),
+            "schema": schema(self.train.first(1)),
             "profile": {
                 "task": self.task,
                 "classes": list(self.classes),
@@ -143,16 +176,29 @@ class Dataset:
 
     def _counts(self) -> dict[str, Any]:
         """Return how many rows of each split are of each class or label, if that can be said."""
+        splits = {name: getattr(self, name) for name in _SPLITS}
+        if any(isinstance(one, Stream) for one in splits.values()):
+            return {}  # it would take a pass over all examples
         counts = {
-            name: rows_of_classes(getattr(self, name).y, self.task, len(self.classes))
-            for name in _SPLITS
+            name: rows_of_classes(one.y, self.task, len(self.classes))
+            for name, one in splits.items()
         }
         return {} if None in counts.values() else {"rows_of_classes": counts}
 
 
-def _check_alike(splits: list[Split]) -> None:
+def _weighted(data: Split | Stream, of_class: Array) -> Split | Stream:
+    return weighted(data, of_class) if isinstance(data, Split) else data.weighted(of_class)
+
+
+def _digest(splits: list[Split | Stream], *facts: object) -> str:
+    """Return what stands for all splits; those that are streams tell it themselves."""
+    streams = [(i, one.digest) for i, one in enumerate(splits) if isinstance(one, Stream)]
+    return content_digest([one for one in splits if isinstance(one, Split)], *facts, *streams)
+
+
+def _check_alike(splits: list[Split | Stream]) -> None:
     """Make sure that what a model is trained on is what it is validated and tested on."""
-    first, *others = (_form(split) for split in splits)
+    first, *others = (_form(split.first(1)) for split in splits)
     for name, form in zip(_SPLITS[1:], others, strict=True):
         if form != first:
             raise ValueError(f"train has {_told(first)}, but {name} has {_told(form)}")

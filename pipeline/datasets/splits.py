@@ -58,6 +58,10 @@ class Split:
     def __len__(self) -> int:
         return len(next(leaves(self.x))[1])
 
+    def first(self, count: int) -> "Split":
+        """Return so many of the first examples, or all if there are fewer."""
+        return _each(lambda array: array[:count], self)
+
     def _check_rows(self) -> None:
         inputs = list(leaves(self.x))
         if not inputs:
@@ -98,11 +102,6 @@ def part(split: Split, rows: Array) -> Split:
 def parted(split: Split, split_of: Array, count: int) -> list[Split]:
     """Return the examples of which `split_of`, `(n,)`, says 0, then those of 1, up to a count."""
     return [part(split, np.flatnonzero(split_of == number)) for number in range(count)]
-
-
-def first_rows(split: Split, count: int) -> Split:
-    """Return so many of a split's first examples, of which it has as many."""
-    return _each(lambda array: array[:count], split)
 
 
 def join(first: Split, second: Split) -> Split:

@@ -36,7 +36,7 @@ def as_arrays(value: Any, what: str) -> Structure:
     """
     if isinstance(value, Mapping):
         return {str(name): as_arrays(one, f"{what}[{name!r}]") for name, one in value.items()}
-    if isinstance(value, tuple | list) and any(_is_structure(one) for one in value):
+    if isinstance(value, tuple | list) and any(is_structure(one) for one in value):
         return type(value)(as_arrays(one, f"{what}[{i}]") for i, one in enumerate(value))
     return _array(value, what)
 
@@ -66,7 +66,8 @@ def mapped(function: Callable[..., Any], *structures: Structure) -> Structure:
     return function(*structures)
 
 
-def _is_structure(one: Any) -> bool:
+def is_structure(one: Any) -> bool:
+    """Whether something in a list or tuple makes it one of several arrays, not of numbers."""
     return isinstance(one, Mapping) or (hasattr(one, "__array__") and np.ndim(one) > 0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets.dataset import Dataset, Split
+from pipeline.datasets.dataset import Dataset, Split, Stream
 from pipeline.evaluation.input_example import write_input_example
 from pipeline.evaluation.model_file import (
     WITHOUT,
@@ -20,7 +20,12 @@ from pipeline.evaluation.model_file import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches, stateful_layers
+from pipeline.evaluation.one_pass import (
+    Predicted,
+    evaluate_and_predict,
+    predict,
+    stateful_layers,
+)
 from pipeline.evaluation.predictions import EvaluationError
 from pipeline.evaluation.reports import report
 from pipeline.frozen.model_graph import fixed_batch_size
@@ -31,7 +36,7 @@ __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
 MODEL_FILE = "best_model.keras"
 FOLDER = "evaluation"
-_TOLERANCE = 1e-4
+_FEW = 32  # examples of a stream, which it keeps
 
 
 @dataclass(frozen=True)
@@ -92,18 +97,22 @@ def evaluate(
     """
     fixed = _fixed_batch_size(model, len(dataset.test))
     batch_size = fixed or batch_size
-    metrics, predictions = _tested(model, dataset.test, batch_size)
-    _check_finite(predictions)
-    _save_verified(model, metrics, predictions, dataset.test, directory, batch_size, notices)
+    metrics, predicted = _tested(model, dataset.test, batch_size)
+    _check_finite(predicted.predictions)
+    known = _known_rows(dataset.test, fixed)
+    said = (metrics, predicted)
+    if known is not dataset.test:
+        said = _tested(model, known, batch_size)
+    _save_verified(model, *said, known, directory, batch_size, notices)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
-    write_input_example(dataset.test.x, folder / "input_example.npz", rows=fixed)
+    write_input_example(known.x, folder / "input_example.npz", rows=fixed)
     made = report(
-        predictions,
+        predicted,
         dataset,
         folder,
         loss=model.loss if model.compiled else None,
-        predict=functools.partial(model.predict, batch_size=batch_size, verbose=0),
+        predict=functools.partial(predict, model, batch_size=batch_size),
     )
     metrics = metrics or made.metrics
     if not metrics:
@@ -129,17 +138,21 @@ def _fixed_batch_size(model: keras.Model, rows: int) -> int | None:
     return size
 
 
-def _tested(model: keras.Model, test: Split, batch_size: int) -> tuple[dict[str, float], Any]:
+def _known_rows(test: Split | Stream, rows: int | None) -> Split:
+    """Return examples that are the same whenever they are asked for: of a stream, the first few."""
+    return test if isinstance(test, Split) else test.first(rows or _FEW)
+
+
+def _tested(
+    model: keras.Model, test: Split | Stream, batch_size: int
+) -> tuple[dict[str, float], Predicted]:
     """Return a model's metrics, if it has any, and its predictions."""
     with _in_a_sentence(f"{len(test)} rows in batches of {batch_size}"):
         # Either also builds a subclassed model that was never called, so that it can be saved.
-        metrics, predictions = (
+        metrics, predicted = (
             evaluate_and_predict(model, test, batch_size) if model.compiled else ({}, None)
         )
-        if predictions is None:
-            forget_batches(model)
-            predictions = model.predict(test.x, batch_size=batch_size, verbose=0)
-    return metrics, predictions
+        return metrics, predicted or predict(model, test, batch_size)
 
 
 @contextlib.contextmanager
@@ -163,7 +176,7 @@ def _score_name(objective: str, metrics: Mapping[str, float]) -> str:
 def _save_verified(
     model: keras.Model,
     metrics: Mapping[str, float],
-    predictions: Any,
+    predicted: Predicted,
     test: Split,
     directory: Path,
     batch_size: int,
@@ -178,8 +191,8 @@ def _save_verified(
                 again, _ = evaluate_and_predict(reloaded, test, batch_size)
             difference = metrics_difference(metrics, again, on="the test split")
         if not reloaded.compiled or difference is not None:
-            predicted = reloaded.predict(test.x, batch_size=batch_size, verbose=0)
-            compare_predictions(predictions, predicted)
+            received = predict(reloaded, test, batch_size)
+            compare_predictions(predicted.predictions, received.predictions)
         if difference is not None:  # they predict the same, so that it is the loss or a metric
             notices.tell(f"{WITHOUT}: its {difference}")
             save_uncompiled(temporary)

@@ -5,13 +5,17 @@ passes the examples twice.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from pipeline.datasets.any_examples import examples_of
+from pipeline.datasets.given import to_evaluate
 from pipeline.datasets.splits import Split
+from pipeline.datasets.streams import Stream
 from pipeline.training.overrides import overrides
 from pipeline.training.plain_logs import plain_logs
 
@@ -32,32 +36,63 @@ _STEPS = (
 _RESULTS = ("compute_metrics", "_get_metrics_result_or_logs")  # exchanged while it is evaluated
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What a model predicts, and what is right.
+
+    Attributes:
+        predictions: What `predict` returns.
+        y: The targets of the same examples in the same order; None if there are none.
+    """
+
+    predictions: Any
+    y: Any
+
+
 def evaluate_and_predict(
-    model: keras.Model, split: Split, batch_size: int
-) -> tuple[dict[str, float], Any | None]:
+    model: keras.Model, data: Split | Stream, batch_size: int
+) -> tuple[dict[str, float], Predicted | None]:
     """Evaluate a model as Keras does, and note what it predicts.
 
     Args:
         model: A compiled model.
-        split: Examples and their targets.
-        batch_size: Examples a batch.
+        data: Examples and their targets.
+        batch_size: Examples a batch, unless they come in batches.
 
     Returns:
         The metrics as `evaluate` names them, and what `predict` would return; None if the model
         evaluates or predicts in a way of its own, so that this cannot tell.
     """
-    arguments: dict[str, Any] = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
-    if split.sample_weight is not None:
-        arguments["sample_weight"] = split.sample_weight
+    given = to_evaluate(data, batch_size)
+    arguments = {**given.keywords, "verbose": 0, "return_dict": True}
     noted = _Noted()
     forget_batches(model)
     if _has_own_way(model):
-        results = model.evaluate(split.x, split.y, **arguments)
+        results = model.evaluate(*given.examples, **arguments)
     else:
         with _told(model):
-            results = model.evaluate(split.x, split.y, callbacks=[noted], **arguments)
-    metrics = plain_logs(results)
-    return metrics, noted.predictions(len(split))
+            results = model.evaluate(*given.examples, callbacks=[noted], **arguments)
+    return plain_logs(results), noted.predicted(data)
+
+
+def predict(model: keras.Model, data: Split | Stream, batch_size: int) -> Predicted:
+    """Predict as Keras does.
+
+    Args:
+        model: Any model.
+        data: Examples; a stream may give them in another order whenever it is read.
+        batch_size: Examples a batch, unless they come in batches.
+    """
+    forget_batches(model)
+    if isinstance(data, Split):
+        return Predicted(model.predict(data.x, batch_size=batch_size, verbose=0), data.y)
+    predictions, targets = [], []
+    for batch in examples_of(data).in_order(batch_size):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        size = len(keras.tree.flatten(x)[0])
+        predictions.append(model.predict(x, batch_size=size, verbose=0))
+        targets.append(keras.tree.map_structure(np.asarray, y, none_is_leaf=False))
+    return Predicted(_together(predictions), _together(targets))
 
 
 def forget_batches(model: keras.Model) -> None:
@@ -92,7 +127,7 @@ def _told(model: keras.Model) -> Iterator[None]:
 
     def with_predictions(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        return {**logs, _KEY: (y_pred,)}  # Keras makes a float of what it can, but of no tuple
+        return {**logs, _KEY: (y_pred, y)}  # Keras makes a float of what it can, but of no tuple
 
     def without_predictions(logs: Mapping[str, Any]) -> Any:
         return results({name: value for name, value in logs.items() if name != _KEY})
@@ -108,7 +143,7 @@ def _told(model: keras.Model) -> Iterator[None]:
 
 
 class _Noted(keras.callbacks.Callback):
-    """Keeps what was predicted, batch by batch."""
+    """Keeps what was predicted, and the targets, batch by batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,13 +152,23 @@ class _Noted(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note one batch, or several of which only the last is told."""
         if logs and _KEY in logs:
-            (predicted,) = logs[_KEY]
-            self._batches.append(keras.tree.map_structure(np.asarray, predicted))
+            pair = logs[_KEY]
+            self._batches.append(keras.tree.map_structure(np.asarray, pair, none_is_leaf=False))
 
-    def predictions(self, rows: int) -> Any | None:
-        """Return the predictions, if there is one for each of the rows."""
+    def predicted(self, data: Split | Stream) -> Predicted | None:
+        """Return the predictions for examples, if there is one for each."""
         if not self._batches:
             return None
-        together = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *self._batches)
-        complete = all(len(array) == rows for array in keras.tree.flatten(together))
-        return together if complete else None
+        predictions = _together([one for one, _ in self._batches])
+        if any(len(array) != len(data) for array in keras.tree.flatten(predictions)):
+            return None
+        if isinstance(data, Split):
+            return Predicted(predictions, data.y)
+        return Predicted(predictions, _together([y for _, y in self._batches]))
+
+
+def _together(batches: Sequence[Any]) -> Any:
+    """Return what is of each batch as it is of all examples."""
+    return keras.tree.map_structure(
+        lambda *parts: np.concatenate(parts), *batches, none_is_leaf=False
+    )

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.dataset import Dataset, Split, Stream
 from pipeline.datasets.tasks import class_indices
 from pipeline.evaluation.multilabel import best_thresholds, report_labels
+from pipeline.evaluation.one_pass import Predicted
 from pipeline.evaluation.predictions import (
     predicted_classes,
     predicted_labels,
@@ -36,73 +37,73 @@ def check_predictions(predictions: Any, dataset: Dataset, loss: Any) -> None:
     """Raise an `EvaluationError` if predictions are not what the dataset's task needs."""
     match dataset.task:
         case "classification":
-            places = class_indices(dataset.test.y[:1], len(dataset.classes)).shape[1:]
+            places = class_indices(dataset.test.first(1).y, len(dataset.classes)).shape[1:]
             predicted_classes(predictions, loss, len(dataset.classes), places)
         case "multilabel":
             predicted_labels(predictions, loss, len(dataset.classes))
         case "regression":
-            predicted_values(predictions, dataset.test.y.shape[1:])
+            predicted_values(predictions, dataset.test.first(1).y.shape[1:])
 
 
 def report(
-    predictions: Any,
+    predicted: Predicted,
     dataset: Dataset,
     folder: Path,
     *,
     loss: Any,
-    predict: Callable[[Any], Any],
+    predict: Callable[[Split | Stream], Predicted],
 ) -> Report:
     """Write the report on a model's predictions.
 
     Args:
-        predictions: What it predicts for the test split.
+        predicted: What it predicts for the test split.
         dataset: The data.
         folder: Where to write.
         loss: What the model is compiled with, if it is.
-        predict: Gives its predictions for other inputs.
+        predict: Gives its predictions for other examples.
 
     Raises:
         EvaluationError: The predictions do not fit the dataset's task.
     """
     match dataset.task:
         case "classification":
-            return _on_classes(predictions, dataset, folder, loss)
+            return _on_classes(predicted, dataset, folder, loss)
         case "multilabel":
-            return _on_labels(predictions, dataset, folder, loss, predict)
+            return _on_labels(predicted, dataset, folder, loss, predict)
         case "regression":
-            return _on_numbers(predictions, dataset, folder)
+            return _on_numbers(predicted, dataset, folder)
     return Report()
 
 
-def _on_classes(predictions: Any, dataset: Dataset, folder: Path, loss: Any) -> Report:
+def _on_classes(tested: Predicted, dataset: Dataset, folder: Path, loss: Any) -> Report:
     count = len(dataset.classes)
-    true = class_indices(dataset.test.y, count)
-    predicted = predicted_classes(predictions, loss, count, true.shape[1:])
+    true = class_indices(tested.y, count)
+    predicted = predicted_classes(tested.predictions, loss, count, true.shape[1:])
     metrics = {"accuracy": float(np.mean(predicted == true))}
     files = report_classification(true.ravel(), predicted.ravel(), dataset.classes, folder)
     return Report(metrics, files)
 
 
 def _on_labels(
-    predictions: Any,
+    tested: Predicted,
     dataset: Dataset,
     folder: Path,
     loss: Any,
-    predict: Callable[[Any], Any],
+    predict: Callable[[Split | Stream], Predicted],
 ) -> Report:
-    labels, validation = dataset.classes, dataset.validation
-    probabilities = predicted_labels(predictions, loss, len(labels))
-    validated = predicted_labels(predict(validation.x), loss, len(labels))
-    thresholds = best_thresholds(np.asarray(validation.y), validated)
-    true = np.asarray(dataset.test.y)
+    labels, validated = dataset.classes, predict(dataset.validation)
+    probabilities = predicted_labels(tested.predictions, loss, len(labels))
+    chosen = predicted_labels(validated.predictions, loss, len(labels))
+    thresholds = best_thresholds(np.asarray(validated.y), chosen)
+    true = np.asarray(tested.y)
     metrics = {"binary_accuracy": float(np.mean((probabilities > 0.5) == true))}
     files = report_labels(true, probabilities, thresholds, labels, folder)
     return Report(metrics, files)
 
 
-def _on_numbers(predictions: Any, dataset: Dataset, folder: Path) -> Report:
-    true = np.asarray(dataset.test.y)
-    predicted = predicted_values(predictions, true.shape[1:])
+def _on_numbers(tested: Predicted, dataset: Dataset, folder: Path) -> Report:
+    true = np.asarray(tested.y)
+    predicted = predicted_values(tested.predictions, true.shape[1:])
     errors = predicted - true
     plain = {"mean_squared_error": errors**2, "mean_absolute_error": np.abs(errors)}
     metrics = {name: float(np.mean(values)) for name, values in plain.items()}

@@ -160,7 +160,9 @@ class Features:
 
     def _batches(self, part: FrozenPart, split: Split) -> Iterator[list[np.ndarray]]:
         """Yield the features, batch after batch; those of both splits together are copied."""
-        halves = (self.dataset.train, self.dataset.validation)
+        halves = [
+            one for one in (self.dataset.train, self.dataset.validation) if isinstance(one, Split)
+        ]
         if any(split is half for half in halves):
             yield from self._compute(part, split)
             return

@@ -5,8 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.dataset import Dataset, Split
 from pipeline.datasets.tasks import class_indices, is_one_hot
+
+_FEW = 32
 
 
 def finished(inputs: Any, features: Any, dataset: Dataset, learning_rate: float) -> keras.Model:
@@ -35,7 +37,7 @@ def finished(inputs: Any, features: Any, dataset: Dataset, learning_rate: float)
 
 
 def _of_classes(inputs: Any, features: Any, dataset: Dataset, learning_rate: float) -> keras.Model:
-    y, count = np.asarray(dataset.train.y), len(dataset.classes)
+    y, count = _form_of_targets(dataset), len(dataset.classes)
     if class_indices(y, count).ndim > 1:
         raise ValueError(_not_a_vector(dataset, "a class for each place of it"))
     outputs = keras.layers.Dense(count, activation="softmax", dtype="float32")(features)
@@ -89,6 +91,12 @@ def _of_numbers(inputs: Any, features: Any, dataset: Dataset, learning_rate: flo
         metrics=["mae", keras.metrics.R2Score(name="r2")],
     )
     return model
+
+
+def _form_of_targets(dataset: Dataset) -> np.ndarray:
+    """Return all targets of arrays, and of a stream those that it keeps."""
+    train = dataset.train
+    return np.asarray(train.y if isinstance(train, Split) else train.first(_FEW).y)
 
 
 def _not_a_vector(dataset: Dataset, what: str) -> str:

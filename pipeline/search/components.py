@@ -12,7 +12,7 @@ import keras_tuner
 
 from pipeline.configuration.config import ConfigError, Training
 from pipeline.configuration.config import Features as FeatureSettings
-from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.dataset import Dataset, Stream
 from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
@@ -112,6 +112,16 @@ def check_epochs(oracle: keras_tuner.Oracle, overrides: Mapping[str, Any]) -> No
         raise ConfigError(
             "hyperparameters.epochs cannot be searched by Hyperband, which sets the epochs itself; "
             "allowed: strategy.max_epochs"
+        )
+
+
+def check_batch_size(space: keras_tuner.HyperParameters, dataset: Dataset) -> None:
+    """Raise a ConfigError if the batch size is searched of examples that come in batches."""
+    searched = [one.name for one in space.space if one.name == "batch_size"]
+    if searched and isinstance(dataset.train, Stream) and dataset.train.batched:
+        raise ConfigError(
+            "hyperparameters.batch_size cannot be searched where the training examples come in "
+            "batches: give them one by one, with Stream(source, batched=False)"
         )
 
 

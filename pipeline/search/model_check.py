@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.configuration.config import ConfigError
 from pipeline.datasets.batches import Examples
-from pipeline.datasets.splits import Split, first_rows
+from pipeline.datasets.dataset import Split, Stream
 from pipeline.evaluation.model_file import (
     WITHOUT,
     VerificationError,
@@ -176,13 +176,13 @@ def _check_file(model: keras.Model, trainer: Trainer, notices: Notices) -> None:
             notices.tell(f"{WITHOUT}: its {difference}")
 
 
-def _small_part(model: keras.Model, split: Split) -> tuple[keras.Model, Any, Any, Any]:
+def _small_part(model: keras.Model, data: Split | Stream) -> tuple[keras.Model, Any, Any, Any]:
     """Return what of a model is the user's own to save, with a batch of examples for it.
 
     Frozen layers at its beginning are Keras's own, and to save a large network takes seconds.
     """
-    rows = min(fixed_batch_size(model) or _ROWS, len(split))
-    batch = Examples.of(first_rows(split, rows)).rows(0, rows)
+    few = data.first(fixed_batch_size(model) or _ROWS)
+    batch, rows = Examples.of(few).first(len(few)), len(few)
     x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
     try:
         part = find_frozen_part(model) if model.compiled else None

@@ -255,6 +255,7 @@ class _Parts:
             max_attempts=config.max_attempts or 1,
         )
         components.check_epochs(oracle, config.hyperparameters)
+        components.check_batch_size(space, dataset)
         trainer = components.make_trainer(
             dataset,
             hypermodel,

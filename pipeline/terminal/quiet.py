@@ -28,6 +28,8 @@ def quieten() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # tqdm, which Optuna imports, misses a package for bars that nobody draws in a notebook.
     warnings.filterwarnings("ignore", "IProgress not found")
+    # Keras says so of its own default, whoever gives `fit` a tf.data.Dataset.
+    warnings.filterwarnings("ignore", "`shuffle=True` was passed, but will be ignored")
 
 
 @contextlib.contextmanager

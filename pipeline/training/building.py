@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import keras_tuner
 
-from pipeline.datasets.batches import Examples
+from pipeline.datasets.feed import AnyExamples
 from pipeline.frozen.model_graph import forget_consumers
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.weights import Weights
@@ -24,7 +24,7 @@ class Building:
 
     hypermodel: keras_tuner.HyperModel
     precision: str
-    examples: Callable[[], Examples]
+    examples: Callable[[], AnyExamples]
 
     def build(
         self,
@@ -54,7 +54,7 @@ class Building:
         forget_consumers(model)
         if getattr(model, "inputs", None) is None:
             # A subclassed model has no weights to set or save before it has seen data.
-            model(self.examples().inputs(0, 1))
+            model(self.examples().first(1)[0])
         if weights is not None:
             # A `fit` of its own may have compiled its model anew, perhaps with another optimizer.
             own = has_own_fit(self.hypermodel)

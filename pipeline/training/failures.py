@@ -14,7 +14,7 @@ _WHERE = re.compile(r"Exception encountered when calling .*\.$")
 _CALLED_WITH = re.compile("(Call a|A)rguments received by |• |Detected at node ")
 _LINES = 3  # of a message, at most
 _IN_GRAPH = "Graph execution error:"
-_NODE = "[[{{node "
+_NODE = re.compile(r"\[\[(\{\{node |\w+\]\])")
 
 
 class SentenceError(RuntimeError):
@@ -49,7 +49,7 @@ def sentence(error: BaseException) -> str:
     # Keras puts where it happened before what happened; so does TensorFlow, with a whole traceback.
     told = lines[1:] if len(lines) > 1 and _WHERE.match(lines[0]) else lines
     if lines[0] == _IN_GRAPH:
-        told = [line for line in lines if not line.startswith(_NODE)][-1:]
+        told = [line for line in lines if not _NODE.match(line)][-1:]
     matters = list(itertools.takewhile(lambda line: not _CALLED_WITH.match(line), told))
     text = " ".join((matters or told)[:_LINES])
     ours = isinstance(error, SentenceError | StorageError | DamagedFileError)

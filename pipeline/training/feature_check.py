@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.datasets.batches import Examples
-from pipeline.datasets.splits import Split, first_rows
+from pipeline.datasets.splits import Split
 from pipeline.frozen.model_graph import calls, structures
 from pipeline.frozen.part import FrozenPart, NotReusableError
 from pipeline.frozen.rounding import are_close
@@ -31,8 +31,8 @@ def check_first_batch(fitting: Fitting, split: Split, *, half_precision: bool) -
     part = fitting.part
     assert part is not None, "it is trained on features"
     rows = min(_ROWS, len(split))
-    raw = Examples.of(first_rows(split, rows)).inputs(0, rows)
-    features = fitting.train.inputs(0, rows)
+    raw = Examples.of(split.first(rows)).inputs(0, rows)
+    features = fitting.train.first(rows)[0]
     whole = _outputs(fitting.model, part, raw)
     head = _outputs(part.head, part, features)
     coarse = half_precision or keras.config.dtype_policy().compute_dtype != "float32"

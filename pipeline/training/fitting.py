@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from pipeline.datasets.batches import EpochByEpoch, Examples
+from pipeline.datasets.feed import AnyExamples, Epochs
 from pipeline.frozen.part import FrozenPart
 from pipeline.frozen.watch import may_unfreeze, watches
 from pipeline.training.compile_arguments import compile_arguments
@@ -31,8 +31,8 @@ class Fitting:
     """
 
     model: keras.Model
-    train: Examples
-    validation: Examples | None = None
+    train: AnyExamples
+    validation: AnyExamples | None = None
     part: FrozenPart | None = None
     throughput: Throughput = _FAST
     callbacks: Sequence[keras.callbacks.Callback] = ()
@@ -43,8 +43,8 @@ class Fitting:
     def compiled(
         cls,
         model: keras.Model,
-        train: Examples,
-        validation: Examples | None = None,
+        train: AnyExamples,
+        validation: AnyExamples | None = None,
         part: FrozenPart | None = None,
         throughput: Throughput = _FAST,
     ) -> "Fitting":
@@ -101,22 +101,20 @@ class Fitting:
             return
         trained, steps = self.trained, self.train.steps(self.batch_size)
         trained.steps_per_execution = self.steps_per_execution
-        order = {"initial_epoch": initial_epoch, "epochs": epochs}
-        batches = self.train.shuffled(self.batch_size, seed=seed, **order)
-        fed: Mapping[str, Any] = {"x": batches, "steps_per_epoch": steps}
-        if makes_its_steps(trained) or steps % self.steps_per_execution:
-            # What asks for more batches than an epoch has would be given the next one's.
-            by_epoch = EpochByEpoch(self.train, self.batch_size, seed=seed)
-            callbacks = [by_epoch, *callbacks]
-            fed = {"x": by_epoch.batches}
+        # What asks for more batches than an epoch has would be given the next one's.
+        exact = makes_its_steps(trained) or bool(steps % self.steps_per_execution)
+        feed = self.train.feed(self.batch_size, Epochs(seed, initial_epoch, epochs, exact))
+        callbacks = [*feed.callbacks, *callbacks]
         with self.throughput.stepping(trained.optimizer):
             trained.fit(
-                **fed,
+                x=feed.x,
+                steps_per_epoch=feed.steps_per_epoch,
                 shuffle=False,  # done already
                 validation_data=self._validation_batches(callbacks),
                 callbacks=self._told_of_the_whole(callbacks, epochs=epochs, steps=steps, verbose=0),
                 verbose=0,
-                **order,
+                initial_epoch=initial_epoch,
+                epochs=epochs,
             )
 
     def _validation_batches(self, callbacks: Sequence[keras.callbacks.Callback]) -> Any:

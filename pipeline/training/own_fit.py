@@ -11,7 +11,9 @@ from typing import Any
 import keras
 import keras_tuner
 
+from pipeline.datasets.given import Given, to_evaluate, to_validate
 from pipeline.datasets.splits import Split
+from pipeline.datasets.streams import Stream
 from pipeline.training.best_epoch import EpochListener
 from pipeline.training.notices import Notices
 from pipeline.training.own_epochs import OwnEpochs
@@ -22,6 +24,7 @@ _UNSEEN = (
     "the hypermodel's fit() does not pass its callbacks on to model.fit: a trial's score is that "
     "of the last epoch, or of the one whose weights it has restored"
 )
+OwnData = Callable[[int], Given]
 
 
 def has_own_fit(hypermodel: keras_tuner.HyperModel) -> bool:
@@ -50,19 +53,16 @@ class _Call:
 
     fit: Callable[..., Any]
     hyperparameters: keras_tuner.HyperParameters
-    data: Split
+    examples: Callable[[], tuple[Any, ...]]
     start: Callable[[], Start]
     arguments: Mapping[str, Any]
 
     def made(self, start: Start, omitted: set[str]) -> Any:
         given = {name: value for name, value in self.arguments.items() if name not in omitted}
-        if self.data.sample_weight is not None:
-            given["sample_weight"] = self.data.sample_weight
         return self.fit(
             self.hyperparameters,
             start.model,
-            self.data.x,
-            self.data.y,
+            *self.examples(),
             callbacks=start.callbacks,
             **given,
         )
@@ -90,7 +90,7 @@ class OwnFit:
     def __init__(
         self,
         hypermodel: keras_tuner.HyperModel,
-        validation: Split,
+        validation: Split | Stream,
         batch_size: Callable[[keras_tuner.HyperParameters], int],
         notices: Notices,
     ) -> None:
@@ -103,7 +103,7 @@ class OwnFit:
     def call(
         self,
         hyperparameters: keras_tuner.HyperParameters,
-        data: Split,
+        data: OwnData,
         start: Callable[[], Start],
         **arguments: Any,
     ) -> tuple[Start, Any]:
@@ -111,7 +111,7 @@ class OwnFit:
 
         Args:
             hyperparameters: The values that the model was built from.
-            data: What to train it on.
+            data: What to train it on, given how many examples are a batch; made anew for each call.
             start: Makes a new start of the training, the same each time.
             **arguments: What `fit` is given besides the data, batch size and callbacks.
 
@@ -121,18 +121,20 @@ class OwnFit:
         Raises:
             FatalTypeError: It sets its own epochs, which the strategy decides.
         """
+        size = self._batch_size(hyperparameters)
         arguments |= {
-            "batch_size": self._batch_size(hyperparameters),
-            "validation_data": _as_given_to_fit(self._validation),
+            **data(size).keywords,
+            "validation_data": to_validate(self._validation, size),
             "verbose": 0,
         }
-        call = _Call(self._hypermodel.fit, hyperparameters, data, start, arguments)
+        fit = self._hypermodel.fit
+        call = _Call(fit, hyperparameters, lambda: data(size).examples, start, arguments)
         return self._as_remembered(call) or self._as_found_out(call)
 
     def watched(
         self,
         hyperparameters: keras_tuner.HyperParameters,
-        data: Split,
+        data: OwnData,
         start: Callable[[], Start],
         **arguments: Any,
     ) -> OwnEpochs:
@@ -150,8 +152,8 @@ class OwnFit:
         """
         begun, returned = self.call(hyperparameters, data, start, **arguments)
         assert begun.watcher is not None, "every start has one"
-        batch_size = self._batch_size(hyperparameters)
-        evaluate = functools.partial(_validation_metrics, begun.model, self._validation, batch_size)
+        validation = to_evaluate(self._validation, self._batch_size(hyperparameters))
+        evaluate = functools.partial(_validation_metrics, begun.model, validation)
         if not begun.watcher.take(returned, begun.model, evaluate):
             self._notices.tell(_UNSEEN)
         return begun.watcher
@@ -160,7 +162,7 @@ class OwnFit:
         self,
         enough: int,
         hyperparameters: keras_tuner.HyperParameters,
-        data: Split,
+        data: OwnData,
         start: Callable[[], Start],
         **arguments: Any,
     ) -> keras.Model:
@@ -259,13 +261,7 @@ def told_once(listener: EpochListener) -> EpochListener:
     return tell
 
 
-def _as_given_to_fit(validation: Split) -> tuple[Any, ...]:
-    """Return a split as Keras's `validation_data`."""
-    pair = (validation.x, validation.y)
-    return pair if validation.sample_weight is None else (*pair, validation.sample_weight)
-
-
-def _validation_metrics(model: keras.Model, data: Split, batch_size: int) -> Mapping[str, float]:
+def _validation_metrics(model: keras.Model, given: Given) -> Mapping[str, float]:
     """Return a model's metrics on the validation data, named as an epoch reports them.
 
     There are none if they cannot be told: the model's own `fit` may train it on other data than the
@@ -273,11 +269,8 @@ def _validation_metrics(model: keras.Model, data: Split, batch_size: int) -> Map
     """
     if not model.compiled:
         return {}
-    weighted = {} if data.sample_weight is None else {"sample_weight": data.sample_weight}
     try:
-        metrics = model.evaluate(
-            data.x, data.y, batch_size=batch_size, verbose=0, return_dict=True, **weighted
-        )
+        metrics = model.evaluate(*given.examples, **given.keywords, verbose=0, return_dict=True)
     except Exception:
         return {}
     return plain_logs({f"val_{name}": value for name, value in metrics.items()})

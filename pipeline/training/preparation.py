@@ -7,12 +7,15 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 
-from pipeline.datasets.batches import Examples
+from pipeline.datasets.any_examples import examples_of
 from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.feed import AnyExamples
 from pipeline.datasets.splits import Split
+from pipeline.datasets.streams import Data, Stream
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import (
     FrozenPart,
@@ -45,7 +48,7 @@ class Preparation:
     own_fit: bool
     throughput: Throughput
     traces: Traces
-    _resident: dict[int, tuple[Split, Examples]] = field(default_factory=dict, init=False)
+    _resident: dict[int, tuple[Data, AnyExamples]] = field(default_factory=dict, init=False)
 
     @contextlib.contextmanager
     def of_execution(
@@ -105,7 +108,9 @@ class Preparation:
         assert self.features is not None, "only a training on features is watched"
         self.features.give_up(str(error))
 
-    def fitting(self, model: keras.Model, train: Split, validation: Split | None = None) -> Fitting:
+    def fitting(
+        self, model: keras.Model, train: Data, validation: Split | Stream | None = None
+    ) -> Fitting:
         """Return what is trained: what follows the frozen part of a model, if there is one.
 
         Args:
@@ -118,16 +123,17 @@ class Preparation:
             try:
                 part = self._frozen_part(model, features)
                 if part is not None:
+                    assert isinstance(train, Split), "streams have no features"
                     return self._on_features(features, part, model, train, validation)
             except NotReusableError as error:
                 features.refuse(str(error))
         return self._fed(self.examples, model, train, validation)
 
-    def examples(self, split: Split) -> Examples:
-        """Return a split as it stays in memory, ready to be fed to every model."""
-        if id(split) not in self._resident:
-            self._resident[id(split)] = (split, Examples.of(split))
-        return self._resident[id(split)][1]
+    def examples(self, data: Data) -> AnyExamples:
+        """Return examples as they stay in memory, ready to be fed to every model."""
+        if id(data) not in self._resident:
+            self._resident[id(data)] = (data, examples_of(data))
+        return self._resident[id(data)][1]
 
     def _on_features(
         self,
@@ -135,7 +141,7 @@ class Preparation:
         part: FrozenPart,
         model: keras.Model,
         train: Split,
-        validation: Split | None,
+        validation: Split | Stream | None,
     ) -> Fitting:
         fitting = self._fed(functools.partial(features.of, part), model, train, validation, part)
         halved = features.half_precision
@@ -145,18 +151,23 @@ class Preparation:
 
     def _fed(
         self,
-        examples: Callable[[Split], Examples],
+        examples: Callable[[Any], AnyExamples],
         model: keras.Model,
-        train: Split,
-        validation: Split | None,
+        train: Data,
+        validation: Split | Stream | None,
         part: FrozenPart | None = None,
     ) -> Fitting:
         validated = None if validation is None else examples(validation)
         return Fitting.compiled(model, examples(train), validated, part, self.throughput)
 
     def _frozen_part(self, model: keras.Model, features: Features) -> FrozenPart | None:
-        part = find_frozen_part(model)
-        obstacle = "its hypermodel has a fit of its own" if self.own_fit else features.given_up
+        part, obstacle = find_frozen_part(model), features.given_up
+        if self.own_fit:
+            obstacle = "its hypermodel has a fit of its own"
+        elif not all(
+            isinstance(one, Split) for one in (self.dataset.train, self.dataset.validation)
+        ):
+            obstacle = "its examples are a stream, which may give others in every epoch"
         if part is None or obstacle is None:
             return part
         if part.weights:

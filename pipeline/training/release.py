@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from tensorflow.python.framework import ops  # the registry has no public name
 
-from pipeline.datasets.batches import Examples
+from pipeline.datasets.feed import AnyExamples
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.weights import build_optimizer
 
@@ -42,7 +42,7 @@ def gradients_released() -> Iterator[None]:
             del registry[name]
 
 
-def build_state(model: keras.Model, examples: Examples) -> None:
+def build_state(model: keras.Model, examples: AnyExamples) -> None:
     """Create the variables of a model's optimizer, loss and metrics, and change no other.
 
     Loss and metrics are left alone where the model has its own way of computing them.
@@ -56,7 +56,7 @@ def build_state(model: keras.Model, examples: Examples) -> None:
     build_optimizer(model)
     if any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _STEP):
         return
-    batch = examples.rows(0, fixed_batch_size(model) or min(2, len(examples)))
+    batch = examples.first(fixed_batch_size(model) or 2)
     x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
     with keras.StatelessScope():  # what remembers batches or draws numbers would go on from here
         predicted = model(x, training=False)

@@ -8,6 +8,7 @@ import keras
 import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.given import to_fit
 from pipeline.frozen.features import Features
 from pipeline.frozen.watch import FrozenPartChangedError
 from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
@@ -124,7 +125,9 @@ class Trainer:
 
         arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
         arguments["epochs"] = execution.epochs
-        data = self.dataset.train
+        data = functools.partial(
+            to_fit, self.dataset.train, seed=execution.seed, initial_epoch=initial_epoch
+        )
         watcher = self._own_fit.watched(hyperparameters, data, start, **arguments)
         return watcher.result(initial_epoch)
 
@@ -177,7 +180,8 @@ class Trainer:
         def start() -> Start:
             return Start(self._building.build(hyperparameters, execution.seed), final.make())
 
-        data, wanted = self.dataset.training_data(), epochs if planned is None else planned
+        data = functools.partial(to_fit, self.dataset.training_data(), seed=execution.seed)
+        wanted = epochs if planned is None else planned
         return self._own_fit.ended_after(epochs, hyperparameters, data, start, epochs=wanted)
 
     def restore(

@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets.batches import EpochByEpoch, Examples
+from pipeline.datasets.any_examples import examples_of
+from pipeline.datasets.feed import Epochs
 from pipeline.training.best_epoch import EpochListener
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.plain_logs import plain_logs
@@ -213,17 +214,18 @@ def train_plainly(
     for variable in model.trainable_variables:
         variable.assign(perturb(keras.ops.convert_to_numpy(variable)))
     batch_size = trainer.batch_size_of(execution.hyperparameters)
-    batches = EpochByEpoch(Examples.of(trainer.dataset.train), batch_size, seed=execution.seed)
-    validation = Examples.of(trainer.dataset.validation)
+    epochs = Epochs(execution.seed, execution.initial_epoch, execution.epochs, exact=True)
+    feed = examples_of(trainer.dataset.train).feed(batch_size, epochs)
+    validation = examples_of(trainer.dataset.validation)
     logs: dict[int, dict[str, float]] = {}
     noted = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, values: logs.update({epoch: plain_logs(values)})
     )
     model.fit(
-        batches.batches,
+        feed.x,
         shuffle=False,
         validation_data=validation.in_order(batch_size),
-        callbacks=[batches, _Resumed(states, perturb), *trainer.callbacks(), noted],
+        callbacks=[*feed.callbacks, _Resumed(states, perturb), *trainer.callbacks(), noted],
         initial_epoch=execution.initial_epoch,
         epochs=execution.epochs,
         verbose=0,

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.datasets import Split
 from pipeline.datasets.rows import Rows, blocks
-from pipeline.datasets.splits import content_digest, first_rows, join, part, schema
+from pipeline.datasets.splits import content_digest, join, part, schema
 from pipeline.datasets.structures import as_arrays, leaves, mapped
 
 
@@ -75,7 +75,7 @@ def test_rows_of_all_that_a_split_has():
     assert chosen.x["b"].tolist() == [[8, 9], [2, 3]]
     assert [y.tolist() for y in chosen.y] == [[4, 1], [40, 10]]
     assert chosen.sample_weight.tolist() == [2.0, 0.5]
-    assert len(first_rows(split, 3)) == 3
+    assert len(split.first(3)) == 3
     both = join(chosen, Split(x, split.y))
     assert both.sample_weight.tolist() == [2.0, 0.5, 1, 1, 1, 1, 1, 1]
 

@@ -7,9 +7,10 @@ import types
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pipeline.datasets.splits import Split
-from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches
+from pipeline.datasets import Split, Stream
+from pipeline.evaluation.one_pass import evaluate_and_predict, forget_batches, predict
 from tests.processes import ROOT
 
 ROWS = 19  # with 6 a batch, the last batch has one row
@@ -132,10 +133,11 @@ def as_keras_does(model, data):
 )
 def test_what_keras_gives_in_two_passes(model, data):
     model = model()
-    metrics, predictions = evaluate_and_predict(model, data, 6)
+    metrics, told = evaluate_and_predict(model, data, 6)
     expected, predicted = as_keras_does(model, data)
     assert metrics == pytest.approx(expected, rel=1e-6)
-    np.testing.assert_allclose(predictions, predicted, rtol=1e-6)
+    np.testing.assert_allclose(told.predictions, predicted, rtol=1e-6)
+    assert told.y is data.y
     assert "compute_metrics" not in vars(model)
 
 
@@ -183,12 +185,28 @@ def test_a_model_that_changes_while_it_is_evaluated_predicts_with_what_it_became
 def test_stateful_layers_begin_anew():
     model, generator = stateful(), np.random.default_rng(0)
     data = Split(generator.normal(size=(18, 4)), generator.integers(0, 3, 18))
-    metrics, predictions = evaluate_and_predict(model, data, 6)
+    metrics, told = evaluate_and_predict(model, data, 6)
     assert model.evaluate(data.x, data.y, 6, verbose=0) != metrics["loss"]  # plain Keras goes on
     again, same = evaluate_and_predict(model, data, 6)
     assert (again, same) == (metrics, None)  # it was traced without predictions
     forget_batches(model)
-    np.testing.assert_allclose(predictions, model.predict(data.x, 6, verbose=0), rtol=1e-6)
+    again = model.predict(data.x, 6, verbose=0)
+    np.testing.assert_allclose(told.predictions, again, rtol=1e-6)
+
+
+def test_the_targets_of_a_stream_are_those_of_the_same_pass():
+    """Its examples come in another order in each."""
+    data = split()
+    source = tf.data.Dataset.from_tensor_slices((data.x, np.arange(ROWS)))
+    stream = Stream(source.shuffle(ROWS).batch(5))
+    for model in (sequential(keras.Sequential), sequential(PredictsOtherwise)):
+        model.compile(loss=lambda y, y_pred: keras.ops.mean(y_pred, axis=-1))
+        metrics, told = evaluate_and_predict(model, stream, 6)
+        told = told or predict(model, stream, 6)
+        expected = model.predict(data.x, verbose=0)
+        np.testing.assert_allclose(told.predictions, expected[told.y], rtol=1e-5)
+        assert sorted(told.y) == list(range(ROWS))
+        assert metrics["loss"] == pytest.approx(1 / 3, rel=1e-4)
 
 
 ON_TWO_DEVICES = """
