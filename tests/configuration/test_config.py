@@ -91,7 +91,7 @@ WRONG = {
     "experimen=quick": "key 'experimen' is not known; did you mean 'experiment'?",
     "strategy.max_trails=3": "key 'max_trails' of strategy is not known; did you mean 'max_tr",
     "+other=1": "key 'other' is not known; allowed: callbacks",
-    "+training.other=1": "key 'training.other' is not known; allowed: batch_size, class_weight, epochs",
+    "+training.other=1": "key 'training.other' is not known; allowed: batch_size, class_weight",
     "training.batch_size=-1": "training.batch_size must be an integer >= 1; received -1",
     "training.executions_per_trial=0": "executions_per_trial must be an integer >= 1",
     "training.precision=float8": "Invalid value 'float8', expected one of [float32, mixed_f",
