@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Split, Stream
+from pipeline.evaluation.baseline import baseline
 from pipeline.evaluation.input_example import write_input_example
 from pipeline.evaluation.model_file import (
     WITHOUT,
@@ -27,7 +28,7 @@ from pipeline.evaluation.one_pass import (
     stateful_layers,
 )
 from pipeline.evaluation.predictions import EvaluationError
-from pipeline.evaluation.reports import report
+from pipeline.evaluation.reports import plain_metrics, report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
@@ -51,12 +52,16 @@ class Evaluation:
             `loss`, or the first one of a model that is not compiled.
         model: Path of the saved model, relative to the search's folder.
         artifacts: Paths of the reports, plots and input example, relative to the search's folder.
+        baseline: As far as they can be told, `metrics` of predicting the same for every row.
+        confusion: As of `Report`.
     """
 
     metrics: dict[str, float]
     score_name: str
     model: str
     artifacts: list[str]
+    baseline: dict[str, float]
+    confusion: list[list[int]] | None
 
 
 def evaluate(
@@ -80,7 +85,7 @@ def evaluate(
         objective: The search's objective, for example `val_loss`.
         batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
             Stateful layers take no other than their own.
-        notices: Told if the model is saved without what it was compiled with.
+        notices: Told if the model is saved without what it was compiled with, or has no baseline.
 
     Returns:
         The metrics and what was written.
@@ -107,14 +112,15 @@ def evaluate(
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(known.x, folder / "input_example.npz", rows=fixed)
+    loss = model.loss if model.compiled else None
     made = report(
         predicted,
         dataset,
         folder,
-        loss=model.loss if model.compiled else None,
+        loss=loss,
         predict=functools.partial(predict, model, batch_size=batch_size),
     )
-    metrics = metrics or made.metrics
+    metrics = metrics or plain_metrics(predicted, dataset, loss)
     if not metrics:
         raise EvaluationError(
             "it is not compiled, so that nothing is known to test it by: compile it with a loss"
@@ -124,6 +130,10 @@ def evaluate(
         score_name=_score_name(objective, metrics),
         model=MODEL_FILE,
         artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)],
+        baseline=baseline(
+            model, dataset, predicted, metrics, batch_size=batch_size, notices=notices
+        ),
+        confusion=made.confusion,
     )
 
 

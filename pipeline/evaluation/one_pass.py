@@ -67,7 +67,7 @@ def evaluate_and_predict(
     arguments = {**given.keywords, "verbose": 0, "return_dict": True}
     noted = _Noted()
     forget_batches(model)
-    if _has_own_way(model):
+    if has_own_way(model) or _is_traced(model):
         results = model.evaluate(*given.examples, **arguments)
     else:
         with _told(model):
@@ -111,13 +111,16 @@ def stateful_layers(model: keras.Model) -> list[Any]:
     ]
 
 
-def _has_own_way(model: keras.Model) -> bool:
+def has_own_way(model: keras.Model) -> bool:
     """Whether what a model predicts may differ from what its metrics are given."""
     if overrides(model, keras.Model, _STEPS) or not vars(model).keys().isdisjoint(_RESULTS):
         return True
-    if model.test_function is not None or model.predict_function is not None:
-        return True  # `make_test_function` and `make_predict_function` would leave them as they are
     return int(model.distribute_strategy.num_replicas_in_sync) > 1  # Keras takes their mean
+
+
+def _is_traced(model: keras.Model) -> bool:
+    """Whether `make_test_function` and `make_predict_function` leave a model's as they are."""
+    return model.test_function is not None or model.predict_function is not None
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import classification_report
 
 
 class EvaluationError(RuntimeError):
@@ -113,13 +113,18 @@ def predicted_labels(predictions: Any, loss: Any, labels: int) -> np.ndarray:
 
 
 def report_classification(
-    true: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], folder: Path
+    true: np.ndarray,
+    predicted: np.ndarray,
+    matrix: np.ndarray,
+    classes: tuple[str, ...],
+    folder: Path,
 ) -> list[str]:
     """Write the classification report and the confusion matrix.
 
     Args:
         true: Class indices, shape (rows,).
         predicted: Class indices, shape (rows,).
+        matrix: Counts, shape (classes, classes); rows are the true classes.
         classes: The classes' names.
         folder: Where to write.
 
@@ -132,7 +137,6 @@ def report_classification(
     (folder / "classification_report.txt").write_text(text, encoding="utf-8")
     report = classification_report(true, predicted, output_dict=True, **options)
     write_json(folder / "classification_report.json", report)
-    matrix = confusion_matrix(true, predicted, labels=labels)
     with (folder / "confusion_matrix.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["true / predicted", *classes])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from pipeline.datasets.dataset import Dataset, Split, Stream
 from pipeline.datasets.tasks import class_indices
@@ -19,18 +20,21 @@ from pipeline.evaluation.predictions import (
 )
 from pipeline.evaluation.regression import report_regression
 
+_MOST_CLASSES = 100  # in the journal: more cannot be told apart in a picture
+
 
 @dataclass(frozen=True)
 class Report:
     """What predictions say.
 
     Attributes:
-        metrics: Of a model that is not compiled, and so reports none itself.
         files: The names of what was written.
+        confusion: How many test rows (or places of them) of each class were predicted as each;
+            None without classes, or with too many.
     """
 
-    metrics: dict[str, float] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    confusion: list[list[int]] | None = None
 
 
 def check_predictions(predictions: Any, dataset: Dataset, loss: Any) -> None:
@@ -43,6 +47,34 @@ def check_predictions(predictions: Any, dataset: Dataset, loss: Any) -> None:
             predicted_labels(predictions, loss, len(dataset.classes))
         case "regression":
             predicted_values(predictions, dataset.test.first(1).y.shape[1:])
+
+
+def plain_metrics(predicted: Predicted, dataset: Dataset, loss: Any) -> dict[str, float]:
+    """Return what a task alone lets one measure, for a model that reports no metrics itself.
+
+    Args:
+        predicted: What it predicts for the test split, which fits the dataset's task.
+        dataset: The data.
+        loss: What the model is compiled with, if it is.
+
+    Returns:
+        `accuracy`, `binary_accuracy` of labels, or `mean_squared_error` and `mean_absolute_error`,
+        by the names that Keras gives them; nothing for a task of the user's own.
+    """
+    count, y, predictions = len(dataset.classes), predicted.y, predicted.predictions
+    match dataset.task:
+        case "classification":
+            true = class_indices(y, count)
+            right = predicted_classes(predictions, loss, count, true.shape[1:]) == true
+            return {"accuracy": float(np.mean(right))}
+        case "multilabel":
+            right = (predicted_labels(predictions, loss, count) > 0.5) == np.asarray(y)
+            return {"binary_accuracy": float(np.mean(right))}
+        case "regression":
+            errors = predicted_values(predictions, y.shape[1:]) - np.asarray(y)
+            squares, sizes = np.mean(errors**2), np.mean(np.abs(errors))
+            return {"mean_squared_error": float(squares), "mean_absolute_error": float(sizes)}
+    return {}
 
 
 def report(
@@ -79,9 +111,9 @@ def _on_classes(tested: Predicted, dataset: Dataset, folder: Path, loss: Any) ->
     count = len(dataset.classes)
     true = class_indices(tested.y, count)
     predicted = predicted_classes(tested.predictions, loss, count, true.shape[1:])
-    metrics = {"accuracy": float(np.mean(predicted == true))}
-    files = report_classification(true.ravel(), predicted.ravel(), dataset.classes, folder)
-    return Report(metrics, files)
+    matrix = confusion_matrix(true.ravel(), predicted.ravel(), labels=range(count))
+    files = report_classification(true.ravel(), predicted.ravel(), matrix, dataset.classes, folder)
+    return Report(files, matrix.tolist() if count <= _MOST_CLASSES else None)
 
 
 def _on_labels(
@@ -95,16 +127,10 @@ def _on_labels(
     probabilities = predicted_labels(tested.predictions, loss, len(labels))
     chosen = predicted_labels(validated.predictions, loss, len(labels))
     thresholds = best_thresholds(np.asarray(validated.y), chosen)
-    true = np.asarray(tested.y)
-    metrics = {"binary_accuracy": float(np.mean((probabilities > 0.5) == true))}
-    files = report_labels(true, probabilities, thresholds, labels, folder)
-    return Report(metrics, files)
+    return Report(report_labels(np.asarray(tested.y), probabilities, thresholds, labels, folder))
 
 
 def _on_numbers(tested: Predicted, dataset: Dataset, folder: Path) -> Report:
     true = np.asarray(tested.y)
     predicted = predicted_values(tested.predictions, true.shape[1:])
-    errors = predicted - true
-    plain = {"mean_squared_error": errors**2, "mean_absolute_error": np.abs(errors)}
-    metrics = {name: float(np.mean(values)) for name, values in plain.items()}
-    return Report(metrics, report_regression(true, predicted, folder, dataset.targets))
+    return Report(report_regression(true, predicted, folder, dataset.targets))

@@ -191,6 +191,11 @@ class EvaluationEnd:
         model: Path of the saved `.keras` file, relative to the search's folder.
         artifacts: Paths of reports and plots, relative to the search's folder.
         time: Seconds since the epoch.
+        baseline: Of the same metrics, as far as they can be told, what predicting the same for
+            every row achieves; empty in journals of before it was measured.
+        confusion: How many rows of each class (the outer list) were predicted as each, in the
+            order of the dataset's classes; None if there are none or more than a hundred, and in
+            older journals.
     """
 
     trial: str
@@ -201,6 +206,8 @@ class EvaluationEnd:
     model: str
     artifacts: list[str] = field(default_factory=list)
     time: float = 0.0
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    confusion: list[list[int]] | None = None
 
 
 Record = SearchBegin | TrialBegin | EpochEnd | TrialEnd | SearchEnd | EvaluationEnd

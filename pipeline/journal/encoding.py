@@ -54,7 +54,7 @@ def decode(line: str) -> Record:
     record_type = _KINDS[kind]
     known = {field.name for field in dataclasses.fields(record_type)}
     values = {name: value for name, value in fields.items() if name in known}
-    for name in ("logs", "metrics"):
+    for name in ("logs", "metrics", "baseline"):
         if name in values:
             values[name] = {key: _to_float(value) for key, value in values[name].items()}
     if record_type in (TrialEnd, SearchEnd):

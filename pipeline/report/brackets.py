@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from pipeline.journal.history import Attempt, History
-from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
+from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_scores
 from pipeline.report.trials import score_of, scored, trials_of
 from pipeline.terminal.wording import count
 
@@ -40,7 +40,8 @@ def brackets_picture(history: History) -> Picture | None:
             hovertemplate="trial %{text}: %{y}<extra></extra>",
         )
     _label(made, members, columns)
-    outside = show_readable(made, [score_of(attempt) for attempt in shown], history.begin)
+    scores = [score_of(attempt) for attempt in shown]
+    outside = show_scores(made, scores, history.begin.direction)
     promotions = count(len(promoted - {None}), "trial")
     what = f"Each column is a round, and the epoch it ends before. Promoted: {promotions}."
     return Picture(_NAME, _TITLE, f"{what} {outside}".strip(), made, wide=True)

@@ -59,7 +59,8 @@ def render(history: History, links: Mapping[str, str]) -> str:
     Returns:
         The page.
     """
-    drawn = [embedded(picture) for picture in pictures(history)]
+    drawn = {picture.name: embedded(picture) for picture in pictures(history)}
+    confusion, timeline = drawn.pop("confusion", None), drawn.pop("timeline")
     pages = {trial: page for trial, page in links.items() if page.startswith(_WEB)}
     rows = tables.leaderboard(history, pages)
     best = {attempt.begin.trial for attempt in distinct(scored(history), BEST)}
@@ -74,8 +75,11 @@ def render(history: History, links: Mapping[str, str]) -> str:
         columns=tables.columns(history),
         best=[row for row in rows if row.cells[0].text in best],
         rows=rows,
-        drawn=[one for one in drawn if one.picture.name != "timeline"],
-        timeline=drawn[-1],
+        tested_columns=tables.tested_columns(history),
+        tested=tables.tested_rows(history),
+        confusion=confusion,
+        drawn=list(drawn.values()),
+        timeline=timeline,
         space=tables.space_rows(history),
         best_count=BEST,
         failures=failures_of(history),

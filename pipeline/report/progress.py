@@ -6,7 +6,15 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from pipeline.journal.history import Attempt, History
-from pipeline.report.layout import ACCENT, MUTED, Picture, figure, rounded, show_readable
+from pipeline.report.layout import (
+    ACCENT,
+    MUTED,
+    Picture,
+    figure,
+    name_whole_numbers,
+    rounded,
+    show_scores,
+)
 from pipeline.report.trials import end_time, epochs_of, score_of, scored
 
 AXES = {
@@ -91,7 +99,9 @@ def _progress(history: History, unit: str) -> Picture:
         line={"color": ACCENT, "shape": "hv", "width": 2.5},
         hovertemplate="best so far: %{y}<extra></extra>",
     )
-    outside = show_readable(made, course.scores, history.begin)
+    if unit != "seconds":
+        name_whole_numbers(made, 0, round(course.total))
+    outside = show_scores(made, course.scores, history.begin.direction)
     what = f"Each point is a trial's {objective}, the line the best so far."
     return _picture(unit, f"{what} {outside}".strip(), made)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from pipeline.report.layout import Picture
@@ -14,6 +15,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters["breakable"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
 
 
 @dataclass(frozen=True)

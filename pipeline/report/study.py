@@ -1,7 +1,6 @@
-"""A search as an Optuna study, which pictures and importances are made from."""
+"""A search as an Optuna study, which importances are made from."""
 
 import math
-from collections.abc import Sequence
 
 import optuna
 from optuna.distributions import (
@@ -24,20 +23,17 @@ FEWEST_TRIALS = 10
 _RANK = "rank"
 
 
-def study_of(history: History, attempts: Sequence[Attempt] | None = None) -> optuna.Study:
-    """Return completed trials as a study in memory.
+def study_of(history: History) -> optuna.Study:
+    """Return the completed trials with a finite score as a study in memory.
 
     Args:
         history: The search.
-        attempts: Completed trials of it with a finite score, in the order the study should have;
-            by default all of them, in the order they began.
 
     Returns:
-        The study, with the hyperparameters that are searched.
+        The study, with the hyperparameters that are searched and the trials as they began.
     """
     ranks = {attempt.begin.trial: rank for rank, attempt in enumerate(scored(history))}
-    if attempts is None:
-        attempts = [attempt for attempt in trials_of(history) if attempt.begin.trial in ranks]
+    attempts = [attempt for attempt in trials_of(history) if attempt.begin.trial in ranks]
     space = space_of(history).values()
     distributions = {item.name: _distribution(item) for item in space if item.searched}
     study = _empty(history.begin)

@@ -6,6 +6,7 @@ from pipeline.journal.callbacks import Status
 from pipeline.journal.history import Attempt, History
 from pipeline.report.space import space_of
 from pipeline.report.trials import epochs_of, score_of, scored, status_of, trials_of
+from pipeline.terminal.baseline import baseline_sentence
 from pipeline.terminal.wording import count, duration, number
 
 
@@ -26,7 +27,9 @@ class Fact:
 
 def sentences(history: History) -> list[str]:
     """Return what was searched, how far it got, what is best and how it was tested."""
-    return [_searched(history), _got(history), _best(history), _tested(history)]
+    told = [_searched(history), _got(history), _best(history), _tested(history)]
+    baseline = baseline_sentence(history)
+    return [*told, *([baseline] if baseline else [])]
 
 
 def facts(history: History) -> list[Fact]:
@@ -42,7 +45,11 @@ def facts(history: History) -> list[Fact]:
         name = history.evaluation.score_name
         tested = history.evaluation.metrics.get(name)
         if tested is not None:
-            shown.append(Fact(f"test {name}", number(tested), "on data no trial has seen"))
+            baseline = history.evaluation.baseline.get(name)
+            note = (
+                "on data no trial has seen" if baseline is None else f"baseline {number(baseline)}"
+            )
+            shown.append(Fact(f"test {name}", number(tested), note))
     failed = sum(_failed(attempt) for attempt in trials)
     total = "" if begin.total_trials is None else f" of {begin.total_trials} planned"
     return [

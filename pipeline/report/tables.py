@@ -127,10 +127,40 @@ def searched(history: History) -> list[str]:
     return [name for name, item in space_of(history).items() if item.searched]
 
 
+def tested_columns(history: History) -> list[str]:
+    """Return the titles of the columns of `tested_rows`."""
+    baseline = history.evaluation is not None and history.evaluation.baseline
+    return ["metric", "best model", *(["baseline"] if baseline else [])]
+
+
+def tested_rows(history: History) -> list[TableRow]:
+    """Return the best model's test metrics, each beside its baseline.
+
+    Args:
+        history: The search.
+
+    Returns:
+        A row for each, with a cell for each of `tested_columns`; none without a test.
+    """
+    tested = history.evaluation
+    if tested is None:
+        return []
+    rows = []
+    for name, value in tested.metrics.items():
+        baseline = tested.baseline.get(name)
+        beside = [EMPTY if baseline is None else _measured(baseline)] if tested.baseline else []
+        rows.append(TableRow("", (Cell(name, name), _measured(value), *beside)))
+    return rows
+
+
 def space_rows(history: History) -> list[SpaceRow]:
     """Return what was searched and what the best trials have of it."""
     best = distinct(scored(history), BEST)
     return [_space_row(item, best) for item in space_of(history).values()]
+
+
+def _measured(value: float) -> Cell:
+    return Cell(f"{value:.5g}", value)
 
 
 def _space_row(item: Hyperparameter, best: Sequence[Attempt]) -> SpaceRow:

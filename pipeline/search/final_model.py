@@ -90,6 +90,8 @@ def evaluate_best(
         model=tested.model,
         artifacts=tested.artifacts,
         time=time.time(),
+        baseline=tested.baseline,
+        confusion=tested.confusion,
     )
 
 

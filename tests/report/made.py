@@ -40,9 +40,10 @@ def trial(name: str, values: Mapping, score: float | None = 0.5, **how) -> list[
     status = how.get("status", Status.FAILED if score is None else Status.COMPLETED)
     begin = TrialBegin(name, attempt, dict(values), how.get("lineage", {}), initial, epochs, start)
     base = 1.0 if score is None else score
+    losses = {n: base + 0.1 * (trained[-1] - n) for n in trained}
     told = [
-        EpochEnd(name, attempt, 0, n, {"val_loss": base + 0.1 * (trained[-1] - n)}, start + n + 1)
-        for n in trained
+        EpochEnd(name, attempt, 0, n, {"loss": loss / 2, "val_loss": loss}, start + n + 1)
+        for n, loss in losses.items()
     ]
     last = trained[-1] if trained else None
     end = TrialEnd(

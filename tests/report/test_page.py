@@ -21,6 +21,7 @@ ALL = [
     "progress_epochs",
     "progress_seconds",
     "curves",
+    "training",
     "importances",
     "parallel_coordinates",
     "slice",
@@ -76,14 +77,14 @@ def test_what_it_says_of_a_finished_search():
     ("history", "absent", "why"),
     [
         (search([], *SPACE), ALL, "none has one"),
-        (plain(1), ALL[4:8], "1 has one"),
+        (plain(1), ALL[5:9], "1 has one"),
         (plain(9), ["importances"], "It needs 10 trials with a score; 9 have one."),
         (
             search([trial(f"{i:04}", {}, None, message="no") for i in range(3)], *SPACE),
-            ALL[:3] + ALL[4:8],
+            ALL[:3] + ALL[4:9],
             "none has one",
         ),
-        (search([trial(f"{i:04}", {}, i / 9) for i in range(9)]), ALL[4:8], "is searched"),
+        (search([trial(f"{i:04}", {}, i / 9) for i in range(9)]), ALL[5:9], "is searched"),
         (
             search([trial(f"{i:04}", {"x": i / 20}, i / 20) for i in range(20)], X),
             ["contour"],

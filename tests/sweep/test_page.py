@@ -1,6 +1,7 @@
 """The report of a sweep: what it concludes, and what it says of what it cannot compare."""
 
 import dataclasses
+import math
 import re
 
 import pytest
@@ -151,7 +152,17 @@ def test_each_line_ends_where_its_search_ended(tmp_path):
     assert [line.name for line in epochs.data] == ["a (best)", "b"]
     assert (list(epochs.data[0].x), list(epochs.data[0].y)) == ([2, 6, 6], [0.9, 0.5, 0.5])
     assert list(seconds.data[1].x) == [8, 16, 16]
-    assert epochs.layout.yaxis.type == "log"
+
+
+def test_the_score_axis_shows_what_matters_of_every_search(tmp_path):
+    made = sweep(tmp_path, {"a": trials(40.0, 0.9, 0.5), "b": trials(39.0), "c": trials(0.6)})
+    (group,) = groups_of(made.searches)
+    picture = pictures_of(group, 0)[0]
+    assert picture.figure.layout.yaxis.type == "log"
+    low, high = picture.figure.layout.yaxis.range
+    assert low < math.log10(0.5)
+    assert math.log10(39) < high < math.log10(50)  # that of b is the worst, and all that it has
+    assert "1 value above 39 outside" in picture.caption
 
 
 def test_searches_that_did_not_complete_are_shown_as_such(tmp_path):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from pipeline.sweep.loading import of_jobs
 from pipeline.sweep.page import write_comparison
 from tests.report.made import completed
-from tests.report.test_browser import look_at_the_width, opened
+from tests.report.test_browser import FIRST, PAPER, look_at_the_width, opened, print_it
 from tests.sweep.made_sweep import SWEEP, job, trials, write_search
 
 NOT_BEGUN = "strategy.max_trials must be an integer >= 1; received 0"
@@ -55,15 +55,18 @@ def test_the_comparison(page):
     look_at_lines(page)
     look_at_the_width(page)
     sort_tables(page)
+    if page.viewport_size["width"] < PAPER:
+        print_it(page)
     expect(page.locator("#searches-0 a[data-file]")).to_have_text("report")
 
 
 def look_at_lines(page):
-    """Each search has a line in both pictures of its group."""
+    """Each search has a line in both pictures of its group, on the screen or not."""
+    expect(page.locator(FIRST)).to_have_count(4)
+    assert page.evaluate("scrollY") == 0
     for group, searches in enumerate((4, 2)):
         for unit in ("epochs", "seconds"):
             picture = page.locator(f"#best_by_{unit}_{group}")
-            picture.scroll_into_view_if_needed()
             lines = picture.locator(".scatterlayer path.js-line")
             expect(lines).to_have_count(searches)
             boxes = lines.evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")

@@ -1,41 +1,68 @@
 "use strict";
 
-// Pictures are drawn when they come near the screen, in the colours of the page.
+// Pictures are drawn one after the other, in the colours of the page; for paper once more.
+const root = document.documentElement;
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const touch = matchMedia("(pointer: coarse)");
+const touch = matchMedia("(pointer: coarse), (hover: none)");
+const plots = [...document.querySelectorAll(".plot")];
+const waiting = new Set(plots);
 
-function inColours(layout) {
-  const style = getComputedStyle(document.documentElement);
+function dressed(layout) {
+  const style = getComputedStyle(root);
   const [text, line, card] = ["--text", "--line", "--card"].map((n) => style.getPropertyValue(n));
   const family = getComputedStyle(document.body).fontFamily;
-  const dressed = { ...layout, font: { color: text, family, size: 12 } };
-  dressed.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: text } };
-  if (touch.matches) dressed.dragmode = false; // a finger scrolls the page
+  const all = { ...layout, font: { color: text, family, size: 12 } };
+  all.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: text } };
+  all.annotations = layout.annotations?.map((one) => ({ bgcolor: card, ...one }));
+  if (touch.matches) all.dragmode = false; // a finger scrolls the page
+  const kind = document.querySelector("input[name=score-axis]:checked")?.value;
   for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
-    dressed[name] = { gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name] };
+    const score = name.startsWith("y") ? layout.meta?.score_axis?.[kind] : {};
+    all[name] = { gridcolor: line, zerolinecolor: line, linecolor: line, ...layout[name], ...score };
   }
-  return dressed;
+  return all;
 }
 
 function draw(plot) {
+  waiting.delete(plot);
   const { data, layout } = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-  Plotly.newPlot(plot, data, inColours(layout), { displaylogo: false, responsive: true });
+  const displayModeBar = touch.matches ? false : "hover"; // it would lie on the legend for good
+  const config = { displaylogo: false, displayModeBar, responsive: true };
+  Plotly.newPlot(plot, data, dressed(layout), config);
 }
 
-const plots = [...document.querySelectorAll(".plot")];
-const waiting = new Set(plots);
-const nearby = new IntersectionObserver(
-  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((e) => appear(e.target)),
-  { rootMargin: "300px" },
-);
-function appear(plot) {
-  if (!waiting.delete(plot)) return;
-  nearby.unobserve(plot);
-  draw(plot);
+function drawAgain() {
+  plots.filter((plot) => !waiting.has(plot)).forEach(draw);
 }
-plots.forEach((plot) => nearby.observe(plot));
-addEventListener("beforeprint", () => plots.forEach(appear));
-dark.addEventListener("change", () => plots.filter((plot) => !waiting.has(plot)).forEach(draw));
+
+// As many as there is time for at once; the others while there is nothing else to do.
+const whenIdle = window.requestIdleCallback ?? ((call) => setTimeout(call, 20)); // Safari has none
+const patience = performance.now() + 3000;
+(function drawNext() {
+  for (const plot of waiting) {
+    draw(plot);
+    if (performance.now() > patience) break;
+  }
+  if (waiting.size) whenIdle(drawNext);
+})();
+
+dark.addEventListener("change", drawAgain);
+document.querySelector(".switch")?.addEventListener("change", drawAgain);
+
+// On paper nothing scrolls: letters of a table are as small as it needs to fit.
+addEventListener("beforeprint", () => {
+  root.classList.add("paper");
+  for (const table of document.querySelectorAll("table")) {
+    const fits = table.parentElement.clientWidth / table.offsetWidth;
+    if (fits < 1) table.style.fontSize = `${fits * parseFloat(getComputedStyle(table).fontSize)}px`;
+  }
+  plots.forEach(draw);
+});
+addEventListener("afterprint", () => {
+  root.classList.remove("paper");
+  for (const table of document.querySelectorAll("table")) table.style.fontSize = "";
+  plots.forEach(draw);
+});
 
 // A click on a title sorts; what has no value stays last.
 function compare(one, other) {

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from pipeline.report.layout import COLORS, Picture, figure, rounded
+from pipeline.report.layout import COLORS, Picture, figure, name_whole_numbers, rounded, show_scores
 from pipeline.report.progress import AXES, course_of
 from pipeline.sweep.page.groups import Group
 from pipeline.sweep.standings import Standing
@@ -12,7 +12,6 @@ UNITS = ("epochs", "seconds")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MOST_BESIDE = 6
 _HEIGHT, _LEGEND_LINE = 380, 19
-_FACTOR = 20.0
 
 
 def pictures_of(group: Group, number: int) -> list[Picture]:
@@ -36,12 +35,15 @@ def _picture(group: Group, unit: str, name: str) -> Picture:
     scores: list[float] = []
     for index, search in enumerate(shown):
         scores += _add_line(made, search, unit, index)
-    if min(scores) > 0 and max(scores) > _FACTOR * min(scores):
-        made.update_yaxes(type="log", dtick="D2", minorloglabels="complete", tickformat="~g")
+    if unit == "epochs":
+        name_whole_numbers(made, 0, max(search.row.epochs_trained for search in shown))
+    finals = [search.row.best_score for search in shown if search.row.best_score is not None]
+    outside = show_scores(made, scores, group.direction, always=finals)
     better = "higher" if group.direction == "max" else "lower"
     caption = f"The best {group.objective} so far of each search; {better} is better."
     if unit == "seconds":
         caption += " Seconds are those of the trials."
+    caption = f"{caption} {outside}".strip()
     return Picture(name, title, caption, made, size="half" if beside else "whole")
 
 
@@ -59,7 +61,7 @@ def _add_line(made: go.Figure, search: Standing, unit: str, index: int) -> list[
         line={
             "color": color,
             "shape": "hv",
-            "width": 3 if search.row.best else 2,
+            "width": 5 if search.row.best else 2,  # it is seen under one that has the same scores
             "dash": _DASHES[index // len(COLORS) % len(_DASHES)],
         },
         # A mark where it ends: a line that ended sooner may lie under another.
