@@ -3,6 +3,7 @@
 It knows nothing of models or searches.
 """
 
+from pipeline.datasets.array_files import arrays
 from pipeline.datasets.dataset import Dataset, Task
 from pipeline.datasets.loaders import (
     breast_cancer,
@@ -17,6 +18,8 @@ from pipeline.datasets.loaders import (
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split
 from pipeline.datasets.table_loader import csv
+from pipeline.datasets.texts import text
+from pipeline.datasets.time_series import series
 
 __all__ = [
     "Array",
@@ -24,6 +27,7 @@ __all__ = [
     "Inputs",
     "Split",
     "Task",
+    "arrays",
     "breast_cancer",
     "cifar10",
     "csv",
@@ -32,5 +36,7 @@ __all__ = [
     "fashion_mnist",
     "images",
     "mnist",
+    "series",
+    "text",
     "wine",
 ]
