@@ -18,11 +18,16 @@ NAMES = [
     *(f"pipeline.datasets.{loader}" for loader in LOADERS),
     "pipeline.hypermodels.CNN",
     "pipeline.hypermodels.MLP",
+    "pipeline.hypermodels.Sequence",
+    "pipeline.hypermodels.Text",
     "pipeline.hypermodels.Transfer",
     "pipeline.preprocessing.ImageScaling",
+    "pipeline.preprocessing.NamedInputs",
     "pipeline.preprocessing.Preprocessing",
     "pipeline.preprocessing.Standardization",
     "pipeline.preprocessing.TableEncoding",
+    "pipeline.preprocessing.TextEncoding",
+    "pipeline.preprocessing.WindowScaling",
     "pipeline.strategies.BayesianOptimization",
     "pipeline.strategies.GridSearch",
     "pipeline.strategies.Hyperband",
@@ -52,8 +57,8 @@ def named(path: str) -> object:
     return getattr(importlib.import_module(module), name)
 
 
-def test_there_are_nine_loaders():
-    assert len(LOADERS) == 9
+def test_there_are_twelve_loaders():
+    assert len(LOADERS) == 12
 
 
 @pytest.mark.parametrize("path", NAMES)

@@ -52,8 +52,12 @@ def name_of(group: str, *, _root_: DictConfig) -> str:
 def _dataset_name(node: DictConfig, target: str, choice: str) -> str:
     if not target.startswith(_OURS):
         return UNTIL_IT_IS_LOADED
-    path = None if OmegaConf.is_missing(node, "path") else node.get("path")
-    return choice if path is None else stem(Path(str(path)))
+    # Arrays in files of their own have no other path than that of the inputs.
+    for key in ("path", "x"):
+        given = None if OmegaConf.is_missing(node, key) else node.get(key)
+        if given is not None and not OmegaConf.is_config(given):
+            return stem(Path(str(given)))
+    return choice
 
 
 def resolve_names(config: DictConfig) -> None:

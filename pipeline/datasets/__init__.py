@@ -3,6 +3,7 @@
 It knows nothing of models or searches.
 """
 
+from pipeline.datasets.array_files import arrays
 from pipeline.datasets.dataset import Dataset, Task
 from pipeline.datasets.loaders import (
     breast_cancer,
@@ -18,6 +19,8 @@ from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split
 from pipeline.datasets.streams import Stream
 from pipeline.datasets.table_loader import csv
+from pipeline.datasets.texts import text
+from pipeline.datasets.time_series import series
 
 __all__ = [
     "Array",
@@ -26,6 +29,7 @@ __all__ = [
     "Split",
     "Stream",
     "Task",
+    "arrays",
     "breast_cancer",
     "cifar10",
     "csv",
@@ -34,5 +38,7 @@ __all__ = [
     "fashion_mnist",
     "images",
     "mnist",
+    "series",
+    "text",
     "wine",
 ]

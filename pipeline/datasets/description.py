@@ -26,7 +26,7 @@ def describe_table(reading: TableReading) -> tuple[str, ...]:
     """
     facts = reading.facts()
     return (
-        f"{len(reading.split_of)} rows of {reading.source}: {_target(reading.targets)}",
+        f"{len(reading.split_of)} rows of {reading.source}: {describe_targets(reading.targets)}",
         *_kinds(facts, reading),
         *_parted(reading),
         *_ambiguous(reading),
@@ -35,7 +35,8 @@ def describe_table(reading: TableReading) -> tuple[str, ...]:
     )
 
 
-def _target(targets: Targets) -> str:
+def describe_targets(targets: Targets) -> str:
+    """Say what targets are, and how many rows each class or label has."""
     y = targets.y
     if targets.task == "multilabel":
         return f"multilabel, rows a label: {_counted(targets.classes, y.sum(axis=0))}"

@@ -5,12 +5,13 @@ the model: nothing is adapted, so building a model for every trial is cheap, and
 needs no custom objects. All of it works in float32 under any precision policy.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.datasets.rows import Array
+from pipeline.datasets.rows import Array, Rows, blocks
 from pipeline.datasets.splits import Inputs
 
 
@@ -39,7 +40,13 @@ class ImageScaling:
         import keras
 
         raw = keras.Input(self.shape, name="image", dtype="float32")
-        return raw, keras.layers.Rescaling(1 / self.max_value, dtype="float32")(raw)
+        return raw, self.apply(raw)
+
+    def apply(self, raw: Any) -> Any:
+        """Return the symbolic images scaled."""
+        import keras
+
+        return keras.layers.Rescaling(1 / self.max_value, dtype="float32")(raw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +61,26 @@ class Standardization:
         mean: `(d,)` float32, of the training examples.
         deviation: `(d,)` float32, of the training examples; 0 for a constant feature, which is
             always 0: whatever value it has later, no training example tells what that means.
+        shape: Of an example, whose last axis has the features; None for `(d,)`.
     """
 
     mean: Array
     deviation: Array
+    shape: tuple[int, ...] | None = None
 
     @classmethod
     def fit(cls, x: Inputs) -> "Standardization":
-        """Measure training examples of shape `(n, d)`."""
-        given, wide = np.asarray(x, dtype=np.float32), np.asarray(x, dtype=np.float64)
-        constant = given.min(axis=0) == given.max(axis=0)  # as a model is given it
-        deviation = np.where(constant, 0.0, wide.std(axis=0))
-        return cls(wide.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
+        """Measure training examples of shape `(n, d)`, or with other axes before the last one."""
+        given = x if isinstance(x, Rows) and x.ndim > 1 else np.asanyarray(x)
+        given = given[:, np.newaxis] if given.ndim == 1 else given
+        mean, deviation = _mean_and_deviation(given)
+        return cls(mean.astype(np.float32), deviation.astype(np.float32), given.shape[1:])
 
     def inputs(self) -> tuple[Any, Any]:
-        """Return an input of raw features and the standardised ones, both `(d,)`."""
+        """Return an input of raw features and the standardised ones, both of `shape`."""
         import keras
 
-        raw = keras.Input(self.mean.shape, name="features", dtype="float32")
+        raw = keras.Input(self.shape or self.mean.shape, name="features", dtype="float32")
         return raw, self.apply(raw)
 
     def apply(self, raw: Any) -> Any:
@@ -82,3 +91,25 @@ class Standardization:
         from keras import ops
 
         return ops.where(constant, 0.0, (raw - self.mean) / np.where(constant, 1, self.deviation))
+
+
+def _mean_and_deviation(x: Array | Rows) -> tuple[Array, Array]:
+    """Return each feature's mean and deviation, `(d,)` float64; those of a constant one are 0.
+
+    What lies in a file is read a few megabytes at a time.
+    """
+    parts = [_moments(block) for block in blocks(x)]
+    counts, means, variances, least, most = (np.array(one) for one in zip(*parts, strict=True))
+    shares = (counts / counts.sum())[:, np.newaxis]
+    mean = (shares * means).sum(axis=0)
+    variance = (shares * (variances + (means - mean) ** 2)).sum(axis=0)
+    constant = least.min(axis=0) == most.max(axis=0)
+    return mean, np.where(constant, 0.0, np.sqrt(variance))
+
+
+def _moments(block: Array) -> tuple[int, Array, Array, Array, Array]:
+    """Return how many values of each feature there are, their mean, variance, least and most."""
+    axes = tuple(range(block.ndim - 1))
+    given, wide = np.asarray(block, dtype=np.float32), np.asarray(block, dtype=np.float64)
+    least, most = given.min(axis=axes), given.max(axis=axes)  # as a model is given them
+    return math.prod(block.shape[:-1]), wide.mean(axis=axes), wide.var(axis=axes), least, most

@@ -10,7 +10,12 @@ import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
 from pipeline.hypermodels import backbones
-from pipeline.hypermodels.heads import finished
+from pipeline.hypermodels.heads import finished, learning_rate
+from pipeline.hypermodels.requirements import (
+    check_images,
+    check_numbers,
+    checked,
+)
 
 _GRID = 4
 """Most rows and columns of features that a CNN's dense layer sees."""
@@ -34,7 +39,8 @@ class MLP(keras_tuner.HyperModel):
 
     def __init__(self, *, dataset: Dataset) -> None:
         super().__init__()
-        self._dataset = _checked(dataset)
+        self._dataset = checked(dataset)
+        check_numbers(dataset, "MLP")
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a compiled model that takes raw examples."""
@@ -49,7 +55,7 @@ class MLP(keras_tuner.HyperModel):
         for _ in range(layers):
             features = keras.layers.Dense(units, activation=activation)(features)
             features = keras.layers.Dropout(dropout)(features)
-        return finished(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, learning_rate(hp))
 
 
 class CNN(keras_tuner.HyperModel):
@@ -69,8 +75,8 @@ class CNN(keras_tuner.HyperModel):
 
     def __init__(self, *, dataset: Dataset) -> None:
         super().__init__()
-        self._dataset = _checked(dataset)
-        _check_images(dataset, "CNN")
+        self._dataset = checked(dataset)
+        check_images(dataset, "CNN")
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a compiled model that takes raw images."""
@@ -92,7 +98,7 @@ class CNN(keras_tuner.HyperModel):
         features = keras.layers.Flatten()(features)
         features = keras.layers.Dense(dense_units, activation="relu")(features)
         features = keras.layers.Dropout(dropout)(features)
-        return finished(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, learning_rate(hp))
 
 
 class Transfer(keras_tuner.HyperModel):
@@ -140,8 +146,8 @@ class Transfer(keras_tuner.HyperModel):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self._dataset = _checked(dataset)
-        _check_images(dataset, "Transfer")
+        self._dataset = checked(dataset)
+        check_images(dataset, "Transfer")
         _check_text("backbone", backbone)
         _check_text("weights", weights, optional=True)
         _check_text("cut_layer", cut_layer, optional=True)
@@ -174,7 +180,7 @@ class Transfer(keras_tuner.HyperModel):
         features = keras.layers.Dense(dense_units_2, activation="relu")(features)
         features = keras.layers.BatchNormalization(name="batch_norm_2")(features)
         features = keras.layers.Dropout(dropout_rate2)(features)
-        return finished(inputs, features, self._dataset, _learning_rate(hp))
+        return finished(inputs, features, self._dataset, learning_rate(hp))
 
     def _features(self) -> tuple[Any, Any]:
         """Return fresh inputs and what the frozen part makes of them, one vector an image."""
@@ -221,24 +227,6 @@ class Transfer(keras_tuner.HyperModel):
                 f"pooling {self._pooling} needs features of shape (height, width, channels), and "
                 f"the cut layer gives {tuple(part.outputs[0].shape[1:])}: set pooling to null"
             )
-
-
-def _learning_rate(hp: keras_tuner.HyperParameters) -> float:
-    return float(hp.Float("learning_rate", min_value=1e-4, max_value=1e-2, sampling="log"))
-
-
-def _checked(dataset: Dataset) -> Dataset:
-    if not isinstance(dataset, Dataset):
-        raise TypeError(f"dataset must be a pipeline.datasets.Dataset, received {dataset!r}")
-    return dataset
-
-
-def _check_images(dataset: Dataset, hypermodel: str) -> None:
-    if len(dataset.input_shape) != 3:
-        raise ValueError(
-            f"{hypermodel} needs images (height, width, channels), and the examples of the "
-            f"dataset {dataset.name} have the shape {dataset.input_shape}: use model=mlp"
-        )
 
 
 def _check_text(name: str, value: object, *, optional: bool = False) -> None:

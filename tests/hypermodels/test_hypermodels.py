@@ -12,12 +12,19 @@ from omegaconf import OmegaConf
 
 from pipeline.datasets import Dataset
 from pipeline.datasets.splits import Split
-from pipeline.hypermodels import CNN, MLP, Transfer, backbones
+from pipeline.hypermodels import CNN, MLP, Sequence, Text, Transfer, backbones
 from pipeline.preprocessing import ImageScaling, Standardization
 from tests.processes import ROOT
 
 CONF = ROOT / "conf" / "model"
 TASKS = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
+HYPERMODELS = {
+    "cnn": CNN,
+    "mlp": MLP,
+    "sequence": Sequence,
+    "text": Text,
+    "transfer": Transfer,
+}
 SHAPES = {MLP: (5,), CNN: (8, 8, 1), Transfer: (8, 8, 3)}
 SEED_HEAD = {
     "dense_units_1": keras_tuner.engine.hyperparameters.Int("dense_units_1", 32, 512, step=32),
@@ -407,7 +414,7 @@ def test_grey_backbone_has_no_imagenet_statistics(tmp_path):
 @pytest.mark.parametrize("file", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_configuration_names_every_argument(file):
     config = OmegaConf.load(file)
-    hypermodel = {"mlp": MLP, "cnn": CNN, "transfer": Transfer}[file.stem]
+    hypermodel = HYPERMODELS[file.stem]
     assert config.pop("_target_") == f"pipeline.hypermodels.{hypermodel.__name__}"
     known = set(hypermodel.__init__.__kwdefaults__ or ()) | {"backbone", "weights"}
     assert set(config) == (known if hypermodel is Transfer else set())
