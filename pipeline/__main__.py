@@ -30,6 +30,7 @@ from pipeline.configuration.partial_arguments import for_some_choices
 from pipeline.configuration.secrets import handed_over
 from pipeline.sweep.continuation import Continuation, identifier
 from pipeline.sweep.json_summary import reserved_stdout, summarise
+from pipeline.terminal.beginning import tell_libraries
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
@@ -142,6 +143,7 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     try:
         config = typed(composed)
         check_backend()
+        tell_libraries(config)
         with without_startup_noise():
             from pipeline.search import SearchError, run_search  # imports Keras
             from pipeline.search.exits import exits_are_failures
