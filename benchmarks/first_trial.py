@@ -8,6 +8,7 @@ Each is a fresh process in a terminal of its own and in an empty folder.
 import argparse
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ _SEEN = {
     "its line": b"trial 0000",
 }
 _END = "the prompt again"
+_CONTROL = re.compile(rb"\x1b\[[\d;?]*[A-Za-z]")
 
 
 def moments(arguments: tuple[str, ...] = _COMMAND) -> dict[str, float]:
@@ -45,7 +47,7 @@ def moments(arguments: tuple[str, ...] = _COMMAND) -> dict[str, float]:
         started = time.perf_counter()
         process, ours = _start(arguments, folder)
         for part in _read(ours):
-            written += part
+            written += _CONTROL.sub(b"", part)
             now = time.perf_counter() - started
             for name, text in _SEEN.items():
                 if name not in seen and text in written:
@@ -54,7 +56,7 @@ def moments(arguments: tuple[str, ...] = _COMMAND) -> dict[str, float]:
         seen[_END] = time.perf_counter() - started
         os.close(ours)
     if code != 0 or len(seen) <= len(_SEEN):
-        raise RuntimeError(f"exit code {code}, seen {[*seen]}\n{written.decode()}")
+        raise RuntimeError(f"exit code {code}, seen {[*seen]}: {written[-500:]!r}")
     return seen
 
 

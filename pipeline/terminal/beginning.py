@@ -17,7 +17,8 @@ def tell_libraries(config: Config) -> None:
     """Say what will be searched, and that libraries are loaded for it, unless they are there."""
     if config.verbose > 0 and sys.stdout.isatty() and "keras" not in sys.modules:
         names = f"{config.names.strategy} on {_dataset(config)} with {config.names.model}"
-        print(f"Loading TensorFlow and Keras for {names}", flush=True)
+        sys.stdout.write(f"Loading TensorFlow and Keras for {names}\n")
+        sys.stdout.flush()
 
 
 def tell_dataset(console: "Console", config: Config) -> None:
@@ -26,8 +27,8 @@ def tell_dataset(console: "Console", config: Config) -> None:
 
 
 def tell_model(console: "Console", config: Config) -> None:
-    """Say that the first model is being built, whose weights may have to be downloaded."""
-    _tell(console, f"Building the model {config.names.model}")
+    """Say that a model is being built, given one batch and saved; it may be downloaded first."""
+    _tell(console, f"Trying the model {config.names.model}")
 
 
 def _tell(console: "Console", sentence: str) -> None:

@@ -91,7 +91,7 @@ class _Below:
     def __rich_console__(
         self,
         console: Console,
-        options: ConsoleOptions,  # noqa: ARG002  # those of what is printed, maybe unfolded
+        options: ConsoleOptions,  # those of what is printed, which may be longer than the screen
     ) -> RenderResult:
         """Yield its lines."""
         lines = console.render_lines(self._renderable, pad=False)

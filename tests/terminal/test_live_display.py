@@ -131,7 +131,7 @@ def test_ctrl_c_in_a_search(tmp_path, store):
     finally:
         terminal.close()
     check_whole(terminal)
-    assert terminal.lines()[:2] == ["Loading the dataset digits", "Building the model mlp"]
+    assert terminal.lines()[:2] == ["Loading the dataset digits", "Trying the model mlp"]
     told = " ".join(terminal.lines())
     assert "search INTERRUPTED  0 trials completed" in told
     assert told.count("trial 0000  INTERRUPTED") == 1

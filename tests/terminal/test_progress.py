@@ -310,9 +310,8 @@ def test_one_line_a_trial_above_the_display(terminal):
     long = trial_begin(hyperparameters={f"units_{number}": 64 for number in range(20)})
     tell(terminal, SEARCH, trial_begin("0000"), trial_end("0000"), long, trial_end(score=0.25))
     first, second = above(terminal)
-    assert first == (
-        "trial 0000  COMPLETED  val_loss 0.5 (best so far)  4 epochs  2.1 s  units=64 dropout=0.3 learning_r…"
-    )
+    whole = "trial 0000  COMPLETED  val_loss 0.5 (best so far)  4 epochs  2.1 s  "
+    assert first == f"{whole}units=64 dropout=0.3 learning_r…"
     assert second.startswith("trial 0001  COMPLETED  val_loss 0.25 (best so far)  4 epochs  2.1 s ")
     assert (len(second), second[-1]) == (100, "…")
     # Why a trial failed is told whole, once.

@@ -75,9 +75,7 @@ class Tmux:
     def _run(self, *arguments: str) -> str:
         environment = {**ENVIRONMENT, "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
         command = ["tmux", "-S", self._socket, *arguments]
-        ended = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True
-        )
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return ended.stdout
 
 
@@ -90,7 +88,7 @@ def test_each_trial_leaves_a_line_and_the_display_nothing(tmp_path):
         lines = [line.rstrip() for line in terminal.read_until("ended") if line]
     finally:
         terminal.close()
-    opening, *trials, closing, ended = lines
+    opening, *trials, closing, _ = lines
     assert [line[:10] for line in trials] == [f"trial {number:04}" for number in range(TRIALS)]
     assert [line[12:18] for line in trials[9::10]] == ["FAILED"] * (TRIALS // 10)
     assert all(line.endswith("rate=0.001235") for line in trials[9::10])
