@@ -28,8 +28,10 @@ from pipeline.configuration.composition import (
 from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.configuration.partial_arguments import for_some_choices
 from pipeline.configuration.secrets import handed_over
+from pipeline.search.garbage import none_collected
 from pipeline.sweep.continuation import Continuation, identifier
 from pipeline.sweep.json_summary import reserved_stdout, summarise
+from pipeline.terminal.beginning import tell_libraries
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 COMPLETED, FAILED, WRONG_CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
@@ -142,7 +144,8 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     try:
         config = typed(composed)
         check_backend()
-        with without_startup_noise():
+        tell_libraries(config)
+        with without_startup_noise(), none_collected():
             from pipeline.search import SearchError, run_search  # imports Keras
             from pipeline.search.exits import exits_are_failures
     except ConfigError as error:

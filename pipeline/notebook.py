@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.configuration.composition import compose_config
 from pipeline.results.loading import Search, load_search
+from pipeline.search.garbage import none_collected
 from pipeline.terminal.quiet import quieten, without_startup_noise
 
 
@@ -29,6 +30,6 @@ def run_search(*overrides: str, config_dir: str | Path | None = None) -> Search:
     folder = None if config_dir is None else Path(config_dir)
     config = compose_config(overrides, None if folder is None else str(folder))
     quieten()
-    with without_startup_noise():
+    with without_startup_noise(), none_collected():
         from pipeline.search.search import run_search as run  # imports Keras
     return load_search(run(config, overrides=overrides, config_dir=folder).directory)

@@ -138,5 +138,6 @@ def _shape(line: str) -> str:
 
 
 def _is_among(line: str, shapes: set[str]) -> bool:
-    beginning, dots, _ = line.partition("...")
+    """Whether it is there; after dots, and where a terminal cuts lines (`…`), all may follow."""
+    beginning, dots, _ = line.replace("…", "...").partition("...")
     return any(shape.startswith(beginning) for shape in shapes) if dots else line in shapes

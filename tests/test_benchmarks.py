@@ -17,6 +17,7 @@ from benchmarks.contenders import (
     keras_tuner_tuned,
     ours,
 )
+from benchmarks.first_trial import moments
 from benchmarks.frozen_models import PooledHead
 from benchmarks.measuring import empty_table, in_turn
 from benchmarks.overhead import measure
@@ -28,6 +29,7 @@ from benchmarks.work import BATCH_SIZE, Outcome, Work
 from pipeline.search.components import make_dataset, make_hypermodel
 from pipeline.search.executions import Executions
 from pipeline.training.building import Building
+from tests.processes import NO_REPORT
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,14 @@ def test_descendants_of_a_process():
 @pytest.mark.parametrize("command", ["ours, --help", "ours, a misspelt key", "ours, a wrong value"])
 def test_startup(command):
     assert 0 < startup.seconds(command) < 60
+
+
+@pytest.mark.thorough
+def test_first_trial():
+    small = ("-m", "pipeline", "strategy.max_trials=1", "training.epochs=1", NO_REPORT)
+    seen = [*moments(small).values()]
+    assert len(seen) == 5
+    assert 0 < seen[0] < seen[1] <= seen[2] < seen[3] < seen[4]
 
 
 @pytest.mark.thorough

@@ -2,15 +2,20 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
+import keras_tuner
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.configuration.composition import compose_config
+from pipeline.search.components import make_dataset, make_hypermodel, make_oracle, make_space
 from tests.documents import File, Shell, steps
+from tests.processes import NO_REPORT
+from tests.screen import Terminal
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +72,55 @@ def test_your_own_model_runs(directory, command):
     ended = command(f"{line} {small}")
     assert (ended.code, ended.err) == (0, "")
     assert "units=" in ended.out
+
+
+def shape(line: str) -> str:
+    """Return what stays the same of a terminal's line, whatever the numbers and values."""
+    line = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "0", re.sub(r"=[^\s…]*", "=0", line))
+    line = re.sub(r"\d+(\.\d+)?(e-\d+)?", "0", re.sub(r"[━╸╺]+|[▁-█]+|─+", "-", line))
+    return " ".join(line.split())
+
+
+def test_the_output_is_what_the_first_command_shows_on_a_terminal(tmp_path, store):
+    """Of a search that is shorter and makes no report; forked, it has Keras loaded already."""
+    short = ("strategy=hyperband", "training.epochs=2", NO_REPORT)
+    terminal = Terminal(*short, directory=tmp_path, rows=100, forked=True)
+    try:
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    seen = {shape(line) for look in terminal.looks for line in look}
+    for look in terminal.looks:  # lines that the terminal has folded
+        seen |= {shape(one + gap + other) for one, other in pairwise(look) for gap in ("", " ")}
+    seen.add("Loading TensorFlow and Keras for hyperband on digits with mlp")
+    seen.add("Report: outputs/searches/digits-mlp-hyperband-0/report.html")
+    blocks = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    told = [line for block in blocks for line in block.splitlines() if line]
+    assert len(told) > 30
+    missing = [line for line in told if not is_among(shape(line), seen)]
+    assert not missing, "\n".join([*missing, "is not in", *terminal.lines()])
+
+
+def is_among(line: str, seen: set[str]) -> bool:
+    """Whether a line was seen, as far as neither was cut."""
+    if "…" not in line:
+        return line in seen
+    cut = line.partition("…")[0]
+    begins = (other.partition("…")[0] for other in seen if "…" in other)
+    return any(cut.startswith(other) or other.startswith(cut) for other in begins)
+
+
+def test_the_output_has_as_many_trials_as_the_first_command():
+    config = compose_config(["strategy=hyperband"])
+    hypermodel = make_hypermodel(config.model, make_dataset(config.dataset), config.seed)
+    objective = keras_tuner.Objective(config.objective.name, config.objective.direction.value)
+    oracle = make_oracle(
+        config.strategy, make_space(hypermodel, {}), objective, seed=config.seed, max_attempts=1
+    )
+    trials, epochs = oracle.total_trials, oracle.total_epochs(config.training.epochs)
+    assert f"{trials} trials  {epochs} epochs at most\n" in README
+    assert f"search COMPLETED  {trials} trials completed" in README
+    assert f"trial {trials - 1:04}  COMPLETED" in README
 
 
 def test_ci_installs_and_runs_what_the_readme_says():

@@ -31,6 +31,7 @@ from pipeline.search.storage import Folder, open_folder, write_config
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
+from pipeline.terminal.beginning import tell_dataset, tell_model
 from pipeline.terminal.closing import tell_result, tell_unfinished
 from pipeline.terminal.progress import Progress, draws_live
 from pipeline.tracking import Delivery, Tracking, check_uri
@@ -87,13 +88,15 @@ def run_search(
         >>> result.history.ranked()[0].hyperparameters
     """
     check_backend()
+    console = Console(quiet=config.verbose == 0, highlight=False)
+    tell_dataset(console, config)
     dataset = components.make_dataset(config.dataset, config.training.class_weight)
     config = named(config, dataset.name)
+    tell_model(console, config)
     parts = _Parts.of(config, dataset)
     begin = describe(
         config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep, config_dir
     )
-    console = Console(quiet=config.verbose == 0, highlight=False)
     for sentence in dataset.notes:
         console.print(sentence, soft_wrap=True, markup=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)

@@ -88,7 +88,7 @@ def trial_end(
         message=sentence(failure) if failure else ended.message,
         traceback="".join(traceback.format_exception(failure)) if failure else None,
         time=time.time(),
-        **_declared(oracle, ended, began),
+        **({} if interrupted else _declared(oracle, ended, began)),
     )
 
 
@@ -99,10 +99,11 @@ def _status(*, completed: bool, interrupted: bool) -> Status:
 
 
 def _declared(oracle: keras_tuner.Oracle, ended: Trial, began: TrialBegin) -> dict[str, Any]:
-    """Return what the trial's own training added to the search space."""
-    if not hasattr(oracle, "declared_by"):
-        return {}
-    declared = oracle.declared_by(ended.trial_id)
-    names = {item["config"]["name"] for item in declared} - began.hyperparameters.keys()
-    values = {name: ended.hyperparameters.values.get(name) for name in sorted(names)}
-    return {"declared": declared, "declared_values": values}
+    """Return what the trial's own training added to the search space, and its values there.
+
+    An oracle that is none of ours does not say what its space has gained.
+    """
+    values = hyperparameters(ended.hyperparameters.values)
+    late = {name: values[name] for name in sorted(values.keys() - began.hyperparameters.keys())}
+    declared = oracle.declared_by(ended.trial_id) if hasattr(oracle, "declared_by") else []
+    return {"declared": declared, "declared_values": late}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
-from pipeline.journal.callbacks import EpochEnd, SearchEnd, Status, TrialBegin, TrialEnd
+from pipeline.journal.callbacks import EpochEnd, SearchEnd, Status, TrialEnd
 from pipeline.terminal.state import Running, State
 from pipeline.terminal.wording import assignments, count, duration, number
 
@@ -36,8 +36,10 @@ def epoch_line(state: State, record: EpochEnd) -> Text:
     )
 
 
-def trial_line(state: State, begin: TrialBegin, record: TrialEnd) -> Text:
-    """Return how an attempt at a trial ended, and what it was."""
+def trial_line(state: State, record: TrialEnd) -> Text:
+    """Return how the attempt that has just ended did so, and what it was."""
+    assert state.ended is not None
+    begin = state.ended.begin
     status = (f"{record.status.value:9}", _STYLES[record.status])
     line = Text.assemble((f"trial {record.trial}", "bold"), "  ", status)
     if record.score is not None:
@@ -100,6 +102,16 @@ def reason(record: TrialEnd) -> str:
     if not record.final and record.status is Status.FAILED:
         text += f"  (attempt {record.attempt + 1}, will be retried)"
     return text
+
+
+def cut(line: Text, width: int, ascii_only: bool) -> Text:
+    """Return a line without line breaks that is at most so wide."""
+    line.plain = "".join(c if c.isprintable() else " " for c in line.plain)
+    if line.cell_len > width:
+        mark = "..." if ascii_only else "…"
+        line.truncate(max(0, width - len(mark)))
+        line.append(mark)
+    return line
 
 
 def _rank(state: State, record: TrialEnd) -> str:

@@ -8,15 +8,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.terminal.lines import metrics, position, reason
+from pipeline.terminal.lines import cut, metrics, position, reason
 from pipeline.terminal.sparkline import sparkline
 from pipeline.terminal.state import Running, State
 from pipeline.terminal.wording import assignments, clock_time, count, number
 
 _LABEL = 8
 _SHORTEST_BAR = 10
-# A terminal echoes "^C" behind the last line: for two of them there is room.
-_MARGIN = 4
 _ENDS = "after this epoch; interrupted once more, at once"
 
 
@@ -41,11 +39,11 @@ class LiveDisplay:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield its lines."""
-        width = max(1, options.max_width - _MARGIN)
+        width = options.max_width
         yield from self._header(width)
         for label, text in self._rows(width - _LABEL, options.ascii_only):
             line = Text.assemble((f"{label:{_LABEL}}", "dim"), text)
-            yield _cut(line, width, options.ascii_only)
+            yield cut(line, width, options.ascii_only)
 
     def _header(self, width: int) -> Iterator[Table | Text]:
         """Yield the bar beside the facts, or the facts in as many lines as they need."""
@@ -114,20 +112,10 @@ def _filled(parts: Sequence[str], width: int) -> Iterator[Text]:
     for part in parts:
         longer = f"{line}  {part}" if line else part
         if line and len(longer) > width:
-            yield _cut(Text(line), width, ascii_only=True)
+            yield cut(Text(line), width, ascii_only=True)
             longer = part
         line = longer
-    yield _cut(Text(line), width, ascii_only=True)
-
-
-def _cut(line: Text, width: int, ascii_only: bool) -> Text:
-    """Return a line without line breaks that is at most so wide."""
-    line.plain = "".join(c if c.isprintable() else " " for c in line.plain)
-    if line.cell_len > width:
-        mark = "..." if ascii_only else "…"
-        line.truncate(max(0, width - len(mark)))
-        line.append(mark)
-    return line
+    yield cut(Text(line), width, ascii_only=True)
 
 
 def _of(number: int, total: int | None, noun: str) -> str:

@@ -1,10 +1,8 @@
 """The terminal: how far a search is, its best trial, and what runs now."""
 
-import sys
 from collections.abc import Callable, Iterable
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from pipeline.journal.callbacks import (
@@ -14,10 +12,12 @@ from pipeline.journal.callbacks import (
     SearchBegin,
     SearchCallback,
     SearchEnd,
+    Status,
     TrialBegin,
     TrialEnd,
 )
-from pipeline.terminal.lines import closing, epoch_line, opening, trial_line
+from pipeline.terminal.footer import Footer
+from pipeline.terminal.lines import closing, cut, epoch_line, opening, trial_line
 from pipeline.terminal.live_display import LiveDisplay
 from pipeline.terminal.state import State, advance
 from pipeline.terminal.wording import count
@@ -26,14 +26,15 @@ from pipeline.terminal.wording import count
 class Progress(SearchCallback):
     """Shows a search while it runs.
 
-    On a terminal a live display at the bottom of the screen: the epochs done of all that are
+    One line a trial when it has ended. On a terminal they are as long as it is wide, but for those
+    of trials that failed, and below them is a live display: the epochs done of all that are
     planned, the time left, the best trial so far, the trial that runs with the curve of its
-    objective, and the last failures. Elsewhere, in a log file for example, one line a trial.
+    objective, and the last failures.
 
     Args:
         console: Where to write.
-        verbose: 0 shows nothing; 1 the display or the lines; 2 also a line for each epoch, and
-            the traceback of a trial that failed.
+        verbose: 0 shows nothing; 1 the lines and the display; 2 also a line for each epoch, all
+            lines whole, and the traceback of a trial that failed.
         interrupted: Asked whether somebody wants the search to stop, for the live display to say.
 
     Raises:
@@ -58,7 +59,7 @@ class Progress(SearchCallback):
         self._console = console
         self._verbose = verbose
         self._interrupted = interrupted
-        self._live: Live | None = None
+        self._footer: Footer | None = None
         self._state: State | None = None
         self._started = self._latest = self._before = 0.0
         self._features: tuple[int, int] | None = None
@@ -85,15 +86,8 @@ class Progress(SearchCallback):
             return
         self._print(opening(state))
         if draws_live(self._console, self._verbose):
-            self._live = Live(
-                get_renderable=self._display,
-                console=self._console,
-                refresh_per_second=4,
-                transient=True,
-                redirect_stdout=sys.stdout.isatty(),
-                redirect_stderr=sys.stderr.isatty(),
-            )
-            self._live.start()
+            self._footer = Footer(self._console, self._display)
+            self._footer.start()
 
     def on_trial_begin(self, record: TrialBegin) -> None:
         """Show the trial's hyperparameters."""
@@ -106,13 +100,15 @@ class Progress(SearchCallback):
             self._print(epoch_line(state, record))
 
     def on_trial_end(self, record: TrialEnd) -> None:
-        """Tell how the trial ended; the live display shows it if it failed."""
-        begin = self._current_state().running[record.trial].begin
+        """Tell how the trial ended."""
         state = self._follow(record)
         if self._verbose == 0:
             return
-        if self._live is None or self._verbose == 2:
-            self._print(trial_line(state, begin, record))
+        line = trial_line(state, record)
+        if self._footer and self._verbose == 1 and record.status is Status.COMPLETED:
+            options = self._console.options
+            line = cut(line, options.max_width, options.ascii_only)
+        self._print(line)
         if self._verbose == 2 and record.traceback is not None:
             self._print(Text(record.traceback.rstrip()))
 
@@ -134,22 +130,18 @@ class Progress(SearchCallback):
 
     def on_search_end(self, record: SearchEnd) -> None:
         """Take the live display away, and sum the search up."""
-        was_live = self._live is not None
         self.close()
         if self._verbose == 0:
             return
         state = self._current_state()
-        if was_live and self._verbose == 1:  # they were seen in the display only
-            for failure in state.failures:
-                self._print(trial_line(state, failure.begin, failure.end))
         elapsed = self._console.get_time() - self._started
         self._print(closing(state, record, elapsed, before=self._before))
 
     def close(self) -> None:
         """Take the live display away and show the cursor; harmless if there is none."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        footer, self._footer = self._footer, None
+        if footer is not None:
+            footer.stop()
 
     def _follow(self, record: Record) -> State:
         self._state = advance(self._state, record)
@@ -162,8 +154,7 @@ class Progress(SearchCallback):
         return self._state
 
     def _print(self, line: Text) -> None:
-        in_file = not self._console.is_interactive  # a line there is a line, however long
-        self._console.print(line, soft_wrap=in_file, highlight=False)
+        self._console.print(line, soft_wrap=True, highlight=False)
 
     def _display(self) -> LiveDisplay:
         state, now = self._current_state(), self._console.get_time()
@@ -174,4 +165,4 @@ class Progress(SearchCallback):
 
 def draws_live(console: Console, verbose: int) -> bool:
     """Return whether a search is shown by a live display, which also tells of an interruption."""
-    return verbose > 0 and console.is_interactive
+    return verbose > 0 and console.is_interactive and not console.legacy_windows

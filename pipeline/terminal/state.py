@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median_low
 from typing import Any
 
+from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
 
 _REMEMBERED = 200  # values of a curve, and trials
@@ -52,6 +53,11 @@ class Running:
             before=self.before if self.latest or self.known else _between(self.begin, record),
             between_epochs=self.between_epochs + step,
         )
+
+    def with_all_values(self, end: TrialEnd) -> "Running":
+        """Return it with the hyperparameters, too, that its own training has declared."""
+        values = Attempt(self.begin, end=end).hyperparameters
+        return replace(self, begin=replace(self.begin, hyperparameters=values))
 
     def again(self, begin: TrialBegin) -> "Running":
         """Return what another process that goes on with the attempt starts with."""
@@ -240,7 +246,7 @@ def advance(state: State | None, record: Record) -> State:
 
 
 def _end_trial(state: State, record: TrialEnd) -> State:
-    ended = state.running[record.trial]
+    ended = state.running[record.trial].with_all_values(record)
     running = {trial: other for trial, other in state.running.items() if trial != record.trial}
     state = replace(state, running=running, ended=ended)
     if record.status is Status.FAILED:

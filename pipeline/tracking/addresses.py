@@ -4,7 +4,6 @@ import sqlite3
 from pathlib import Path
 
 import sqlalchemy
-from mlflow.exceptions import MlflowException
 
 from pipeline.configuration.secrets import hide, redact
 
@@ -23,6 +22,8 @@ def describe_error(uri: str, error: Exception) -> str:
     Returns:
         The line, of 300 characters at most.
     """
+    from mlflow.exceptions import MlflowException  # takes seconds, which few searches need here
+
     text = error.message if isinstance(error, MlflowException) else str(error)
     *above, root = _causes(error)
     if any(type(cause).__module__.startswith("requests.") for cause in above):

@@ -13,7 +13,6 @@ import sqlalchemy
 from pipeline.configuration.secrets import redact
 from pipeline.tracking.addresses import describe_error, is_http, sqlite_path
 from pipeline.tracking.database import is_database, is_ready
-from pipeline.tracking.store import TrackingError, connect, open_client
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ALLOWED = "allowed are for example sqlite:///mlflow.db and http://host:port"
@@ -110,6 +109,8 @@ def _try_folder(folder: Path) -> None:
 
 def _check_content(uri: str, path: Path, experiment: str | None) -> str | None:
     """Look at what is in a SQLite file; return why MLflow cannot use it."""
+    from pipeline.tracking.store import TrackingError, connect, open_client  # imports MLflow
+
     try:
         if not is_ready(path, _PATIENCE):
             return None

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.journal.callbacks import EvaluationEnd, Record, SearchBegin
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.history import JournalError, follow
 from pipeline.journal.runs import TrialRun, append_run, write_runs
-from pipeline.tracking import registry
 from pipeline.tracking.addresses import run_page
 from pipeline.tracking.position import Position
-from pipeline.tracking.projection import Projection
-from pipeline.tracking.runs import Key, SearchRuns
-from pipeline.tracking.store import Store, connect
+
+# To import MLflow takes seconds, which a delivery spends beside the first trial.
+if TYPE_CHECKING:
+    from pipeline.tracking.projection import Projection
+    from pipeline.tracking.runs import Key, SearchRuns
+    from pipeline.tracking.store import Store
 
 _MOST_AT_ONCE = 1000
 _MODEL_SECONDS = 120.0
@@ -22,9 +24,9 @@ _MODEL_SECONDS = 120.0
 
 @dataclass
 class _Connection:
-    store: Store
-    runs: SearchRuns
-    projection: Projection
+    store: "Store"
+    runs: "SearchRuns"
+    projection: "Projection"
     model_of: EvaluationEnd | None = None
     """The test whose model MLflow has."""
 
@@ -149,6 +151,11 @@ class Courier:
 
     def _connect(self) -> _Connection | None:
         """Look up what is there; if that is not as it was left, the position is void."""
+        from pipeline.tracking.projection import Projection
+        from pipeline.tracking.runs import SearchRuns
+        from pipeline.tracking.store import connect
+
+        self._tell_progress(0.0)
         first = next(iter(follow(self._directory)), None)
         if first is None:
             return None
@@ -159,7 +166,7 @@ class Courier:
         self.experiment_id = store.experiment
         self._progressed(0.0)
         known = store.find_runs(begin.search)
-        runs = self._delivered(begin)
+        runs = self._delivered(SearchRuns(begin))
         wrong = known.doubled or (known.running and runs.search.status is not None)
         if self._position.offset and (wrong or None not in known.identifiers):
             self._update(offset=0, run_id=None, version=None)
@@ -177,21 +184,20 @@ class Courier:
         )
         return _Connection(store, runs, projection)
 
-    def _note(self, store: Store, runs: Mapping[Key, str]) -> None:
+    def _note(self, store: "Store", runs: "Mapping[Key, str]") -> None:
         if self._remember:
             for run in self._trial_runs(store, runs):
                 append_run(self._directory, run)
 
-    def _trial_runs(self, store: Store, runs: Mapping[Key, str]) -> list[TrialRun]:
+    def _trial_runs(self, store: "Store", runs: "Mapping[Key, str]") -> list[TrialRun]:
         return [
             TrialRun(*key, run, run_page(self._position.uri, store.experiment, run))
             for key, run in runs.items()
             if key is not None
         ]
 
-    def _delivered(self, begin: SearchBegin) -> SearchRuns:
-        """Return the runs as they should be shown already."""
-        runs = SearchRuns(begin)
+    def _delivered(self, runs: "SearchRuns") -> "SearchRuns":
+        """Return runs, of which nothing is known yet, as they should be shown already."""
         for end, record in follow(self._directory):
             if end > self._position.offset:
                 break
@@ -202,6 +208,8 @@ class Courier:
 
     def _deliver_model(self, connection: _Connection) -> None:
         """Log and register the best model; an older one was overwritten in the folder."""
+        from pipeline.tracking import registry
+
         runs, client = connection.runs, connection.store.client
         evaluation = runs.evaluation
         if evaluation is None or evaluation == connection.model_of:

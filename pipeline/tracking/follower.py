@@ -17,6 +17,7 @@ from pipeline.tracking.position import Position
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 10.0
 _SILENCE = 5.0  # after which whoever waits is told for what
+_IMPORT_SECONDS = 60.0  # that MLflow takes at most, beside a training on a slow machine
 _PAUSE = 0.2  # between deliveries, so that fast epochs share one
 
 
@@ -81,7 +82,7 @@ class Tracking(SearchCallback):
         self._stopped = False
         self._error: str | None = None
         self._succeeded = time.monotonic()
-        self._next_step_takes = 0.0
+        self._next_step_takes = _IMPORT_SECONDS
         self._steps = 0  # of the present delivery
         self._failed_at = 0  # steps that a failed one had got done
 
@@ -159,6 +160,7 @@ class Tracking(SearchCallback):
             if self._steps > self._failed_at:
                 self._succeeded = time.monotonic()
                 self._next_step_takes = seconds
+                self._condition.notify_all()
 
     def _follow(self) -> None:
         delay = _FIRST_DELAY

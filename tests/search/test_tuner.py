@@ -291,16 +291,25 @@ def test_a_retried_trial_can_succeed(tmp_path):
     assert (second.attempt, second.status, second.score) == (1, Status.COMPLETED, 0.5)
 
 
-def test_what_a_fit_declares_is_told(tmp_path):
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "KerasTuner's"])
+def test_what_a_fit_declares_is_told(ours, tmp_path):
     class Declaring(Trained):
         def fit(self, hp, model, *args, **kwargs):
             return model.fit(*args, shuffle=hp.Boolean("shuffle"), **kwargs)
 
-    tuner, recorder = make_tuner(tmp_path, Declaring(), epochs=1)
+    objective = keras_tuner.Objective("val_loss", "min")
+    space = keras_tuner.HyperParameters()
+    space.Int("units", 1, 1000)
+    plain = keras_tuner.oracles.RandomSearchOracle(
+        objective=objective, max_trials=2, hyperparameters=space
+    )
+    oracle = None if ours else plain
+    tuner, recorder = make_tuner(tmp_path, Declaring(), oracle=oracle, epochs=1)
     tuner.search()
     first, second = recorder.of(TrialEnd)[:2]
     assert first.declared_values == {"shuffle": False}
-    assert [item["class_name"] for item in first.declared] == ["Boolean"]
+    if ours:
+        assert [item["class_name"] for item in first.declared] == ["Boolean"]
     assert (second.declared, second.declared_values) == ([], {})
     assert "shuffle" in recorder.of(TrialBegin)[1].hyperparameters
 

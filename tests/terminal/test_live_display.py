@@ -84,17 +84,18 @@ def test_the_display_is_whole_and_leaves_nothing(shown, columns, environment):
     drawn = "#" if environment else "█"
     awaited = ("trial   0003", f"curve   {drawn}", "        0002  MemoryError")
     text = terminal.read_until(lambda text: all(part in text for part in awaited))
-    lines = text.splitlines()
-    failures = [line for line in lines if "MemoryError" in line]
-    assert [line[:14] for line in failures] == ["failed  0001  ", "        0002  "]
+    begins = ("failed  0001  ", "        0002  ")
+    failures = [line for line in text.splitlines() if line.startswith(begins)]
+    assert [line[:14] for line in failures] == [*begins]
     cut = "..." if environment else "…"
-    assert all(len(line) == columns - 4 and line.endswith(cut) for line in failures)
+    assert all(len(line) == columns and line.endswith(cut) for line in failures)
     assert "best    val_loss 0.1" in text
     assert terminal.end() == 0
     check_whole(terminal)
-    # What failed stays, with all that is known of it.
+    # One line a trial stays.
     told = " ".join(terminal.lines())
-    assert "trial 0001  FAILED" in told
+    for number, status in enumerate(("COMPLETED", "FAILED", "FAILED", "COMPLETED")):
+        assert told.count(f"trial 000{number}  {status}") == 1
     assert "search COMPLETED  2 trials completed, 2 failed" in told
 
 
@@ -130,7 +131,18 @@ def test_ctrl_c_in_a_search(tmp_path, store):
     finally:
         terminal.close()
     check_whole(terminal)
+    assert terminal.lines()[:2] == ["Loading the dataset digits", "Trying the model mlp"]
     told = " ".join(terminal.lines())
     assert "search INTERRUPTED  0 trials completed" in told
+    assert told.count("trial 0000  INTERRUPTED") == 1
     assert told.endswith("interrupted; the same command continues this search")
     assert "once more" not in told
+
+
+def test_the_first_line_comes_before_keras(tmp_path):
+    terminal = Terminal("-m", "pipeline", "strategy=grid", "dataset=wine", directory=tmp_path)
+    try:
+        terminal.read_until(lambda text: text.endswith("Keras for grid on wine with mlp"))
+        assert not list(tmp_path.iterdir())
+    finally:
+        terminal.close()

@@ -1,5 +1,6 @@
 import io
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -215,7 +216,7 @@ def test_the_curve_is_that_of_the_running_execution(terminal):
     tell(terminal, *(epoch_end(epoch=epoch, val_loss=epoch) for epoch in range(4)))
     assert "curve   ▁▃▆█  0 → 3" in screen(terminal)
     # The newest epochs are drawn where not all of them fit.
-    assert "curve   ▁▅█  0 → 3" in screen(terminal, width=8 + 3 + 7 + 4)
+    assert "curve   ▁▅█  0 → 3" in screen(terminal, width=8 + 3 + 7)
     tell(terminal, epoch_end(execution=1, val_loss=5.0))
     assert "curve   ▁\n" in screen(terminal)
     # What a model does not report has no curve.
@@ -261,7 +262,7 @@ def test_display_fits_the_width(terminal, width):
     tell(terminal, SEARCH, trial_begin(), epoch_end(), trial_end(), trial_begin(), epoch_end())
     tell(terminal, epoch_end(epoch=9, **logs))
     text = screen(terminal, width).splitlines()
-    assert max(map(len, text)) == width - 4  # a terminal's "^C" must not begin another line
+    assert max(map(len, text)) == width
     assert text[-2].endswith("…")
 
 
@@ -297,12 +298,49 @@ def test_display_without_totals_has_no_bar(terminal):
     assert "left" not in text
 
 
-def test_display_speaks_only_of_failures_while_it_runs(terminal):
-    tell(terminal, SEARCH, trial_begin(), trial_end(), trial_begin("0002"), failed("0002"), END)
-    text = terminal._console.file.getvalue()
-    assert "ValueError: no units" in text
-    assert "trial 0001  COMPLETED" not in text
-    assert "1 trial completed, 1 failed" in text
+def above(progress):
+    """What a terminal receives above the display."""
+    written = progress._console.file.getvalue()
+    drawn = re.findall(r"\x1b\[J(.*?)\r\x1b\[\d+A", written, re.DOTALL)
+    told = [part.partition("\n\n")[0] for part in drawn if not part.startswith("\n")]
+    return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(told)).splitlines()
+
+
+def test_one_line_a_trial_above_the_display(terminal):
+    long = trial_begin(hyperparameters={f"units_{number}": 64 for number in range(20)})
+    tell(terminal, SEARCH, trial_begin("0000"), trial_end("0000"), long, trial_end(score=0.25))
+    first, second = above(terminal)
+    whole = "trial 0000  COMPLETED  val_loss 0.5 (best so far)  4 epochs  2.1 s  "
+    assert first == f"{whole}units=64 dropout=0.3 learning_r…"
+    assert second.startswith("trial 0001  COMPLETED  val_loss 0.25 (best so far)  4 epochs  2.1 s ")
+    assert (len(second), second[-1]) == (100, "…")
+    # Why a trial failed is told whole, once.
+    tell(terminal, trial_begin("0002"), failed("0002", message="ValueError: " + 50 * "no "), END)
+    third = " ".join(above(terminal)[2:])
+    assert third.count("no ") == 50
+    assert third.endswith("units=64 dropout=0.3 learning_rate=0.001235")
+    after = terminal._console.file.getvalue().rpartition("\x1b[J")[2]
+    assert "2 trials completed, 1 failed" in after
+    assert "ValueError" not in after
+
+
+def test_verbose_2_cuts_no_line():
+    console = Console(file=io.StringIO(), width=40, force_terminal=True, _environ={})
+    progress = Progress(console, verbose=2)
+    tell(progress, SEARCH, trial_begin(), epoch_end(), trial_end())
+    progress.close()
+    assert "learning_rate=0.001235" in " ".join(above(progress))
+
+
+def test_what_a_training_declares_is_in_its_line_and_in_the_display(terminal):
+    end = trial_end(declared_values={"shuffle": True})
+    begin = trial_begin(hyperparameters={"units": 64})
+    assert lines(SEARCH, begin, end)[1].endswith("  2.1 s  units=64 shuffle=True")
+    tell(terminal, SEARCH, begin, end)
+    assert above(terminal)[0].endswith("  2.1 s  units=64 shuffle=True")
+    shown = [line.rstrip() for line in screen(terminal).splitlines()]
+    assert "best    val_loss 0.5  trial 0001  units=64 shuffle=True" in shown
+    assert "        units=64 shuffle=True" in shown
 
 
 def test_continues_from_what_was_replayed(terminal):

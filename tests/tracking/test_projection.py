@@ -137,7 +137,7 @@ def test_a_delivery_that_breaks_off_anywhere_is_completed(store, folder, monkeyp
         flaky = Flaky(connect(store, experiment).client, calls, done=done)
         with monkeypatch.context() as patch:
             opened = dataclasses.replace(connect(store, experiment), client=flaky)
-            patch.setattr("pipeline.tracking.delivery.connect", Mock(return_value=opened))
+            patch.setattr("pipeline.tracking.store.connect", Mock(return_value=opened))
             try:
                 courier.deliver()
             except ConnectionError:

@@ -145,14 +145,14 @@ def test_broken_off_anywhere_it_is_completed(store, evaluated, monkeypatch, done
         courier = Courier(folder, store, Position(store, experiment, name), remember=False)
         opened = connect(store, experiment)
         flaky = dataclasses.replace(opened, client=Flaky(client, calls, done=done))
-        monkeypatch.setattr("pipeline.tracking.delivery.connect", lambda *_, s=flaky: s)
+        monkeypatch.setattr("pipeline.tracking.store.connect", lambda *_, s=flaky: s)
         try:
             courier.deliver()
         except ConnectionError:
             pass
         else:
             break
-        monkeypatch.setattr("pipeline.tracking.delivery.connect", connect)
+        monkeypatch.setattr("pipeline.tracking.store.connect", connect)
         courier.deliver()
         shown = picture(store, experiment)
         whole = whole or shown
