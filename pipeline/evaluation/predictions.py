@@ -1,11 +1,11 @@
 """What a model's predictions on the test split say: reports, errors and plots."""
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import (
@@ -15,6 +15,8 @@ from sklearn.metrics import (
     r2_score,
     root_mean_squared_error,
 )
+
+from pipeline.journal.tables import csv_text
 
 
 class EvaluationError(RuntimeError):
@@ -101,11 +103,10 @@ def report_classification(
     report = classification_report(true, predicted, output_dict=True, **options)
     _write_json(folder / "classification_report.json", report)
     matrix = confusion_matrix(true, predicted, labels=labels)
-    with (folder / "confusion_matrix.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["true / predicted", *classes])
-        writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    draw_confusion_matrix(matrix, classes).savefig(folder / "confusion_matrix.png")
+    rows = [[name, *row] for name, row in zip(classes, matrix.tolist(), strict=True)]
+    table = csv_text(["true / predicted", *classes], rows)
+    (folder / "confusion_matrix.csv").write_text(table, encoding="utf-8", newline="")
+    _save(draw_confusion_matrix(matrix, classes), folder / "confusion_matrix.png")
     return [
         "classification_report.txt",
         "classification_report.json",
@@ -133,7 +134,8 @@ def report_regression(true: np.ndarray, predicted: np.ndarray, folder: Path) -> 
         "median_absolute_error": float(median_absolute_error(true, predicted)),
     }
     _write_json(folder / "errors.json", errors)
-    draw_predicted_against_true(true, predicted, errors).savefig(folder / "predicted_vs_true.png")
+    figure = draw_predicted_against_true(true, predicted, errors)
+    _save(figure, folder / "predicted_vs_true.png")
     return ["errors.json", "predicted_vs_true.png"]
 
 
@@ -219,6 +221,16 @@ def _array(predictions: Any) -> np.ndarray:
             "needs a single one"
         )
     return predictions
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Save a figure, which `savefig` would draw twice for its layout."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+    figure.savefig(path)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
