@@ -29,7 +29,7 @@ from pipeline.configuration.config import Config, ConfigError, Resume
 from pipeline.configuration.partial_arguments import for_some_choices
 from pipeline.configuration.secrets import handed_over
 from pipeline.search.garbage import none_collected
-from pipeline.sweep.continuation import Continuation, identifier
+from pipeline.sweep.continuation import Continuation, identifier, varied
 from pipeline.sweep.json_summary import reserved_stdout, summarise
 from pipeline.terminal.beginning import tell_libraries
 from pipeline.terminal.quiet import quieten, without_startup_noise
@@ -151,19 +151,22 @@ def _search(composed: DictConfig, full_error: bool) -> Outcome:
     except ConfigError as error:
         return _wrong(error, config=None, full_error=full_error)
     hydra_config = HydraConfig.get()
+    overrides = list(hydra_config.overrides.task)
     sweep: str | None = None
+    differs: list[str] = []
     if hydra_config.mode == RunMode.MULTIRUN:
-        sweep = identifier(Path(hydra_config.runtime.cwd, hydra_config.sweep.dir))
+        folder = Path(hydra_config.runtime.cwd, hydra_config.sweep.dir)
+        sweep, differs = identifier(folder), varied(folder, overrides)
         if config.resume is Resume.must:  # the sweep is there; its later searches are not
             config.resume = Resume.auto
     try:
-        overrides = list(hydra_config.overrides.task)
         with exits_are_failures(_complain):
             given = _config_dir()
             result = run_search(
                 config,
                 overrides=overrides,
                 sweep=sweep,
+                varied=differs,
                 config_dir=None if given is None else Path(given),
                 on_folder=note,
             )

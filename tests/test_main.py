@@ -138,8 +138,8 @@ def test_a_sweep_over_strategies_and_seeds(command, tmp_path, store):
     found = runs(tmp_path)
     searches = of_kind("search", found)
     assert [run.info.status for run in searches] == ["FINISHED"] * 4
-    assert [run.data.tags["pipeline.strategy"] for run in searches] == [
-        *("random", "random", "bayesian", "bayesian")
+    assert [run.info.run_name for run in searches] == [
+        f"wine-mlp-{strategy} seed {seed}" for strategy in ("random", "bayesian") for seed in (0, 1)
     ]
     made = histories(tmp_path)
     assert [history.begin.seed for history in made].count(1) == 2

@@ -1,6 +1,5 @@
 """The report on several labels at once: each label's, at 0.5 and at a threshold of its own."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from pipeline.evaluation.predictions import write_json
+from pipeline.evaluation.report_files import write_json, write_table
 
 _NAMES = ("precision", "recall", "f1")
 
@@ -50,10 +49,8 @@ def report_labels(
         "all_labels_right": float((predicted == true).all(axis=1).mean()),
     }
     write_json(folder / "labels.json", {**together, "labels": rows})
-    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["label", *next(iter(rows.values()))])
-        writer.writerows([name, *values.values()] for name, values in rows.items())
+    columns = ["label", *next(iter(rows.values()))]
+    write_table(folder / "labels.csv", columns, [[n, *v.values()] for n, v in rows.items()])
     return ["labels.json", "labels.csv"]
 
 

@@ -1,14 +1,13 @@
 """What a model predicts, in terms of the task, and the report on a classification."""
 
-import csv
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import classification_report
+
+from pipeline.evaluation.report_files import save_figure, write_json, write_table
 
 
 class EvaluationError(RuntimeError):
@@ -137,11 +136,9 @@ def report_classification(
     (folder / "classification_report.txt").write_text(text, encoding="utf-8")
     report = classification_report(true, predicted, output_dict=True, **options)
     write_json(folder / "classification_report.json", report)
-    with (folder / "confusion_matrix.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["true / predicted", *classes])
-        writer.writerows([name, *row] for name, row in zip(classes, matrix.tolist(), strict=True))
-    draw_confusion_matrix(matrix, classes).savefig(folder / "confusion_matrix.png")
+    rows = [[name, *row] for name, row in zip(classes, matrix.tolist(), strict=True)]
+    write_table(folder / "confusion_matrix.csv", ["true / predicted", *classes], rows)
+    save_figure(folder / "confusion_matrix.png", draw_confusion_matrix(matrix, classes))
     return [
         "classification_report.txt",
         "classification_report.json",
@@ -198,8 +195,3 @@ def _array(predictions: Any) -> np.ndarray:
             "needs a single one"
         )
     return predictions
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that any reader takes: no NaN, no infinity."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

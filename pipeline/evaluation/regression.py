@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import median_absolute_error, r2_score, root_mean_squared_error
 
-from pipeline.evaluation.predictions import write_json
+from pipeline.evaluation.report_files import save_figure, write_json
 
 _MOST_TARGETS = 20
 _MOST_POINTS = 20_000
@@ -43,7 +43,7 @@ def report_regression(
     write_json(folder / "errors.json", errors)
     for name, (one, other, title) in files.items():
         figure = draw_predicted_against_true(one, other, _errors(one, other), title)
-        figure.savefig(folder / name)
+        save_figure(folder / name, figure)
     return ["errors.json", *files]
 
 

@@ -22,6 +22,8 @@ class Attempt:
         deaths: How many processes died in it since it last got further, although they had the
             chance to: they had told again all epochs that were known. Ten that had not count as
             one. A process that is still at it counts.
+        early_deaths: How many died before it had any epoch, of which nobody can tell whether they
+            had the chance; they are not among the others.
         seconds: Time spent on it by all processes, as far as they told.
     """
 
@@ -29,6 +31,7 @@ class Attempt:
     epochs: tuple[EpochEnd, ...] = ()
     end: TrialEnd | None = None
     deaths: int = 0
+    early_deaths: int = 0
     seconds: float = 0.0
 
     @property
@@ -97,14 +100,14 @@ class Told:
         self._end: TrialEnd | None = None
         self._epochs: dict[tuple[int, int], EpochEnd] = {}
         self._running = False
-        self._deaths = self._setbacks = 0
+        self._deaths = self._early = self._setbacks = 0
         self._seconds = 0.0
         self._started = self._latest = begin.time
         self._furthest = self._furthest_before = self._reached = _NOWHERE
 
     def start(self, record: TrialBegin) -> None:
         """Note that a process begins or continues it."""
-        self._deaths, self._setbacks = self._counted()
+        self._deaths, self._early, self._setbacks = self._counted()
         self._seconds += self._latest - self._started
         self._begin, self._end, self._running = record, None, True
         self._started = self._latest = record.time
@@ -130,28 +133,30 @@ class Told:
         """Note how it ended."""
         self._end, self._running, self._latest = record, False, record.time
         if record.deaths:  # told by a process that began none itself
-            self._deaths, self._setbacks = record.deaths, 0
+            self._deaths, self._early, self._setbacks = record.deaths, 0, 0
 
     def as_attempt(self) -> Attempt:
         """Return it as it stands."""
         seconds = self._seconds + self._latest - self._started
         epochs = tuple(self._epochs.values())
-        deaths, setbacks = self._counted()
+        deaths, early, setbacks = self._counted()
         deaths += setbacks // _SETBACKS_A_DEATH
-        return Attempt(self._begin, epochs, self._end, deaths, seconds)
+        return Attempt(self._begin, epochs, self._end, deaths, early, seconds)
 
-    def _counted(self) -> tuple[int, int]:
-        """Return deaths and setbacks: those of processes that had no chance to get further.
+    def _counted(self) -> tuple[int, int, int]:
+        """Return deaths, early ones, and setbacks: of processes that had no chance to get further.
 
         A process that told of no end is among them.
         """
         if self._furthest > self._furthest_before:
-            return 0, 0
+            return 0, 0, 0
         if not self._running:
-            return self._deaths, self._setbacks
+            return self._deaths, self._early, self._setbacks
+        if self._furthest == _NOWHERE:
+            return self._deaths, self._early + 1, self._setbacks
         if self._reached < self._furthest:
-            return self._deaths, self._setbacks + 1
-        return self._deaths + 1, self._setbacks
+            return self._deaths, self._early, self._setbacks + 1
+        return self._deaths + 1, self._early, self._setbacks
 
 
 def same_logs(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

@@ -46,6 +46,7 @@ class SearchBegin:
             they counted, which have None here.
         modules: Digests of the user's own modules that the configuration reaches, by name; None
             likewise.
+        varied: Those of the overrides that other searches of the sweep have otherwise.
     """
 
     search: str
@@ -70,6 +71,7 @@ class SearchBegin:
     time: float
     settings: str | None = None
     modules: Mapping[str, str] | None = None
+    varied: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class TrialEnd:
         declared: Hyperparameters that the search space did not have before this trial, as
             KerasTuner's configuration; a hypermodel's own `fit` may declare some.
         declared_values: Their values in this trial.
-        deaths: As in `Attempt`, if it FAILED because of them; else 0.
+        deaths: How many counted, if it FAILED because of them; else 0.
     """
 
     trial: str

@@ -9,6 +9,7 @@ from pipeline.journal.history import Attempt, History
 from pipeline.terminal.wording import count
 
 _MOST_DEATHS = 3
+_EARLY_A_DEATH = 3
 
 
 def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
@@ -20,16 +21,16 @@ def lost_attempts(past: History, max_attempts: int | None) -> list[TrialEnd]:
     Args:
         past: The search so far; no process runs it.
         max_attempts: How often a trial is tried; tries that raised do not count here. None
-            allows three deaths: a process may also be killed for reasons that are not the trial's.
+            allows three deaths: a process may also be killed for reasons that are not the trial's,
+            and before its first epoch soon: of such deaths three count as one.
 
     Returns:
         Ends that nobody lived to tell.
     """
-    most = max_attempts or _MOST_DEATHS
     return [
-        _end_of(attempt)
+        _end_of(attempt, _counted(attempt, max_attempts))
         for attempt in past.attempts
-        if attempt.end is None and attempt.deaths >= most
+        if attempt.end is None and not _may_go_on(attempt, max_attempts)
     ]
 
 
@@ -46,7 +47,7 @@ def revived(past: History, max_attempts: int | None) -> History:
     Returns:
         The same object if there are none; else one in which they, and the search, have not ended.
     """
-    again = [one for one in _given_up(past) if one.deaths < (max_attempts or _MOST_DEATHS)]
+    again = [one for one in _given_up(past) if _may_go_on(one, max_attempts)]
     if not again:
         return past
     attempts = [replace(one, end=None) if one in again else one for one in past.attempts]
@@ -77,9 +78,19 @@ def _given_up(past: History) -> list[Attempt]:
     return [attempt for attempt in since if attempt.end is not None and attempt.end.deaths]
 
 
-def _end_of(attempt: Attempt) -> TrialEnd:
+def _may_go_on(attempt: Attempt, max_attempts: int | None) -> bool:
+    return _counted(attempt, max_attempts) < (max_attempts or _MOST_DEATHS)
+
+
+def _counted(attempt: Attempt, max_attempts: int | None) -> int:
+    """Return how many deaths count; where somebody has said how many may be, it is each."""
+    early = attempt.early_deaths
+    return attempt.deaths + (early if max_attempts is not None else early // _EARLY_A_DEATH)
+
+
+def _end_of(attempt: Attempt, deaths: int) -> TrialEnd:
     """Return the end of an attempt that takes its process down whenever it is tried."""
-    times = count(attempt.deaths, "time")
+    times = count(attempt.deaths + attempt.early_deaths, "time")
     return TrialEnd(
         trial=attempt.begin.trial,
         attempt=attempt.begin.attempt,
@@ -94,5 +105,5 @@ def _end_of(attempt: Attempt) -> TrialEnd:
         "may need too much memory, or a larger max_attempts",
         traceback=None,
         time=time.time(),
-        deaths=attempt.deaths,
+        deaths=deaths,
     )

@@ -34,7 +34,6 @@ def describe(
     hypermodel: keras_tuner.HyperModel,
     oracle: keras_tuner.Oracle,
     overrides: Sequence[str],
-    sweep: str | None,
     config_dir: Path | None = None,
 ) -> SearchBegin:
     """Return the record that opens a search, with no secret in it.
@@ -45,11 +44,10 @@ def describe(
         hypermodel: What builds its models.
         oracle: What proposes its trials.
         overrides: What was changed on the command line.
-        sweep: Identifier shared by the searches of one sweep.
         config_dir: A folder with groups of the user's own, and maybe modules.
 
     Returns:
-        The record; its `search` is still empty.
+        The record; its `search` is still empty, and its `sweep` that of a search by itself.
     """
     space = oracle.hyperparameters.get_config()["space"]
     executions = config.training.executions_per_trial
@@ -66,7 +64,7 @@ def describe(
         objective=config.objective.name,
         direction=config.objective.direction.value,
         fingerprint=_with_modules(settings, modules),
-        sweep=sweep,
+        sweep=None,
         seed=config.seed,
         executions_per_trial=executions,
         total_trials=getattr(oracle, "total_trials", None),

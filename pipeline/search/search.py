@@ -14,6 +14,7 @@ from pipeline.configuration.backend import check_backend
 from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
 from pipeline.configuration.names import named
+from pipeline.configuration.secrets import hidden
 from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, is_storage_failure
@@ -61,6 +62,7 @@ def run_search(
     *,
     overrides: Sequence[str] = (),
     sweep: str | None = None,
+    varied: Sequence[str] = (),
     config_dir: Path | None = None,
     on_folder: Callable[[Path], None] = lambda _folder: None,
 ) -> SearchResult:
@@ -71,6 +73,7 @@ def run_search(
             or the command line.
         overrides: What was changed on the command line, for the record.
         sweep: Identifier shared by the searches of one sweep.
+        varied: Those of the overrides that its other searches have otherwise.
         config_dir: A folder with groups of the user's own, whose modules are the user's as well.
         on_folder: Told of the search's folder before it begins, however it ends.
 
@@ -94,9 +97,9 @@ def run_search(
     config = named(config, dataset.name)
     tell_model(console, config)
     parts = _Parts.of(config, dataset)
-    begin = describe(
-        config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep, config_dir
-    )
+    begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, config_dir)
+    differs = hidden(config.tracking.uri, list(varied))
+    begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
     for sentence in dataset.notes:
         console.print(sentence, soft_wrap=True, markup=False)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)

@@ -5,12 +5,13 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from filelock import FileLock, Timeout
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -33,12 +34,14 @@ class Sweep:
         fingerprint: Digest of the overrides it was started with.
         time: When it started, in seconds since the epoch.
         ended: Whether all of its jobs have ended and were compared.
+        swept: The keys of which it has several values, as in its overrides.
     """
 
     identifier: str
     fingerprint: str
     time: float
     ended: bool = False
+    swept: list[str] = field(default_factory=list)
 
     def write(self, directory: Path) -> None:
         """Write it into the sweep's folder, at once or not at all."""
@@ -107,7 +110,7 @@ class Continuation(Callback):
         overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
         new = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
         try:
-            held = hold(new, fingerprint(overrides), config.resume)
+            held = hold(new, fingerprint(overrides), config.resume, _swept(config))
         except (ConfigError, OSError) as error:
             sys.stderr.write(f"error: {error}\n")
             raise SystemExit(2) from error
@@ -147,7 +150,7 @@ class Continuation(Callback):
             cls.held = None
 
 
-def hold(new: Path, fingerprint: str, resume: Resume) -> Held:
+def hold(new: Path, fingerprint: str, resume: Resume, swept: Sequence[str] = ()) -> Held:
     """Hold the newest sweep of a fingerprint if it is unfinished, or a new one.
 
     Args:
@@ -155,6 +158,7 @@ def hold(new: Path, fingerprint: str, resume: Resume) -> Held:
         fingerprint: That of the sweep that is about to start.
         resume: `auto` continues an unfinished sweep if there is one, `must` fails if there is none,
             `never` always starts a new one.
+        swept: The keys of which a new sweep has several values.
 
     Returns:
         The sweep, held until its lock is released.
@@ -183,7 +187,7 @@ def hold(new: Path, fingerprint: str, resume: Resume) -> Held:
         ) from error
     lock = _lock(new)
     # A folder that the user named may have had a sweep before.
-    sweep = Sweep(f"{new.name}-{secrets.token_hex(2)}", fingerprint, time.time())
+    sweep = Sweep(f"{new.name}-{secrets.token_hex(2)}", fingerprint, time.time(), swept=[*swept])
     sweep.write(new)
     return Held(new, sweep, resume, lock, is_new=True)
 
@@ -196,9 +200,31 @@ def identifier(directory: Path) -> str:
         return directory.name
 
 
+def varied(directory: Path, overrides: Iterable[str]) -> list[str]:
+    """Return those of a job's overrides that other jobs of its sweep have otherwise.
+
+    Args:
+        directory: The sweep's folder.
+        overrides: The job's; where it is tracked is not among those returned.
+    """
+    try:
+        swept = Sweep.read(directory).swept
+    except FileNotFoundError:  # as above
+        return []
+    own = [one for one in overrides if not one.lstrip("+").startswith("tracking.")]
+    return [one for one in own if one.partition("=")[0] in swept]
+
+
 def fingerprint(overrides: Iterable[str]) -> str:
     """Return a digest of what decides a sweep; the overrides themselves may hold secrets."""
     return hashlib.sha256(json.dumps(decisive(overrides)).encode()).hexdigest()[:16]
+
+
+def _swept(config: DictConfig) -> list[str]:
+    """Return the keys of which a multirun has several values."""
+    overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    keys = [one.get_key_element() for one in overrides if one.is_sweep_override()]
+    return [*keys, *(config.hydra.sweeper.get("params") or ())]
 
 
 def _newest(folder: Path, fingerprint: str) -> Path | None:

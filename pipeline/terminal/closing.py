@@ -62,7 +62,7 @@ def tell_result(
     how = "retrained on train and validation data" if tested.retrained else "its best weights"
     console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
     console.print(f"Model: {directory / tested.model}", soft_wrap=True)
-    _tell_where(console, directory, uri, delivery)
+    _tell_where(console, directory, history, uri, delivery)
 
 
 def tell_unfinished(console: Console, directory: Path, uri: str, delivery: Delivery) -> None:
@@ -80,7 +80,7 @@ def tell_unfinished(console: Console, directory: Path, uri: str, delivery: Deliv
     if history.ranked():
         _tell_leaderboard(console, history)
     if history.attempts:
-        _tell_where(console, directory, uri, delivery)
+        _tell_where(console, directory, history, uri, delivery)
 
 
 def _tell_leaderboard(console: Console, history: History) -> None:
@@ -89,12 +89,15 @@ def _tell_leaderboard(console: Console, history: History) -> None:
     console.print(leaderboard(rows, objective=begin.objective, direction=begin.direction))
 
 
-def _tell_where(console: Console, directory: Path, uri: str, delivery: Delivery) -> None:
+def _tell_where(
+    console: Console, directory: Path, history: History, uri: str, delivery: Delivery
+) -> None:
     if (report := directory / REPORT_FILE).exists():
         console.print(f"Report: {report}", soft_wrap=True)
     if delivery.registered:
         console.print(delivery.registered, soft_wrap=True)
-    console.print(f"See every trial: {viewing(uri, delivery.experiment_id)}", soft_wrap=True)
+    page = viewing(uri, delivery.experiment_id, history.begin.search)
+    console.print(f"See every trial: {page}", soft_wrap=True)
 
 
 def _leaderboard_row(attempt: Attempt) -> LeaderboardRow:

@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlalchemy
 
 from pipeline.configuration.secrets import hide, redact
+from pipeline.tracking.views import view_of
 
 _LOCAL_SERVER = "http://127.0.0.1:5000"  # of plain `mlflow ui`
 _SIDEBAR = "workflowType=machine_learning"  # MLflow 3 has another one for language models
@@ -49,12 +50,13 @@ def resolve(uri: str) -> str:
     return address.render_as_string(hide_password=False)
 
 
-def viewing(uri: str, experiment_id: str | None = None) -> str:
+def viewing(uri: str, experiment_id: str | None = None, search: str | None = None) -> str:
     """Return how to see an experiment's runs in a browser.
 
     Args:
         uri: The store's address.
         experiment_id: The experiment; None if it is not known.
+        search: The search whose trials are looked for, with their scores; None for all runs.
 
     Returns:
         A shell command and the page to open, or the server's page. The page is named because
@@ -65,6 +67,8 @@ def viewing(uri: str, experiment_id: str | None = None) -> str:
         'mlflow ui, then open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
     runs = f"/#/experiments/{experiment_id}/runs?{_SIDEBAR}"
+    if search is not None:
+        runs += f"&viewStateShareKey={view_of(search)}"
     page = runs if experiment_id is not None else ""
     if is_http(uri):
         return f"{redact(uri).rstrip('/')}{page}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+from sqlalchemy.engine import ExceptionContext
 
 _PATIENCE = 5.0
 _MAKING_PATIENCE = 60.0  # while another process makes the tables, which takes seconds
@@ -81,6 +82,16 @@ def make(path: Path) -> None:
             for statement in _statements():
                 connection.execute(statement)
         connection.execute("COMMIT")
+
+
+def _reconnect(context: ExceptionContext) -> None:
+    """Let SQLAlchemy open a file anew that somebody has removed or replaced, as a server gone."""
+    code = getattr(context.original_exception, "sqlite_errorcode", None)
+    context.is_disconnect |= code == sqlite3.SQLITE_READONLY_DBMOVED
+
+
+# MLflow keeps its connections open, and would write into the file that is gone for ever.
+sqlalchemy.event.listen(sqlalchemy.Engine, "handle_error", _reconnect)
 
 
 @contextlib.contextmanager

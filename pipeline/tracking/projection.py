@@ -15,7 +15,7 @@ from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import FILE_NAME as JOURNAL
 from pipeline.journal.tables import write_tables
-from pipeline.tracking import summary
+from pipeline.tracking import summary, views
 from pipeline.tracking.runs import DURATION, Key, Run, SearchRuns
 from pipeline.tracking.store import Store
 
@@ -67,6 +67,7 @@ class Projection:
         self._unsure = set(known) if told_before else set()  # runs to look at before adding points
         self._shown: dict[tuple[Key, str], set[tuple[int, object]]] = {}
         self._sent_tags: dict[Key, dict[str, str]] = {}
+        self._offered: dict[str, str] = {}
         self._described = -_DESCRIPTION_SECONDS
         self._journal_due = 0.0
         self._report_due = 0.0
@@ -175,6 +176,15 @@ class Projection:
         self._client.log_text(self.search_run, text, JOURNAL)
         self._progressed(0.0)
         self._journal_due = _due_again(start)
+
+    def offer_views(self) -> None:
+        """Offer tables of the trials; their columns become more while hyperparameters appear."""
+        runs = self._runs
+        for tag, view in views.offered(runs.begin, runs.param_names).items():
+            if self._offered.get(tag) != view:
+                self._client.set_experiment_tag(self._experiment, tag, view)
+                self._offered[tag] = view
+                self._progressed(0.0)
 
     def log_report(self, *, at_once: bool) -> None:
         """Send the search's report if there is a new one; another process writes it.

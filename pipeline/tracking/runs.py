@@ -21,14 +21,13 @@ from pipeline.journal.callbacks import (
 from pipeline.journal.history import History, fold
 from pipeline.journal.tables import EPOCHS_FILE, TRIALS_FILE
 from pipeline.tracking.curves import Curves
+from pipeline.tracking.tags import RUNNING, run_name, search_tags, trial_tags
 
 Key = tuple[str, int] | None
 """A run of a search: a trial and its attempt, or None for the search itself."""
 
 DURATION = "duration_seconds"
 """The metric with the time that a trial took."""
-
-_RUNNING = "RUNNING"
 
 
 @dataclass
@@ -66,7 +65,7 @@ class Run:
     def reopen(self) -> None:
         """Let it run again."""
         self.status = self.end = None
-        self.tags["pipeline.status"] = _RUNNING
+        self.tags["pipeline.status"] = RUNNING
         if "pipeline.message" in self.tags:
             self.tags["pipeline.message"] = ""
         self.changed = True
@@ -106,10 +105,11 @@ class SearchRuns:
         ended: Whether it ended since `settle`.
         evaluated: Whether a best model was tested since `settle`.
         told: Whether anything that its description tells of happened since `settle`.
+        param_names: The names of its trials' params, in the order they appeared.
     """
 
     def __init__(self, begin: SearchBegin) -> None:
-        self.search = Run(begin.name, milliseconds(begin.time), _search_tags(begin))
+        self.search = Run(run_name(begin), milliseconds(begin.time), search_tags(begin))
         self.evaluation: EvaluationEnd | None = None
         self.files: list[tuple[str, str | None]] = []
         self.opened = self.ended = self.evaluated = self.told = False
@@ -119,6 +119,7 @@ class SearchRuns:
         self._finished: set[str] = set()
         self._best: float | None = None
         self._milestones: list[Record] = []
+        self.param_names: dict[str, None] = {}
 
     def add(self, record: Record) -> None:
         """Take in the journal's next record."""
@@ -182,14 +183,14 @@ class SearchRuns:
     def _begin_search(self, record: SearchBegin) -> None:
         self._begin = record
         self._close_trials()
-        self.search.tags.update(_search_tags(record))
+        self.search.tags.update(search_tags(record))
         self.search.reopen()
         self.files += [("config.yaml", None), ("overrides.yaml", None)]
         self.opened = True
 
     def _begin_trial(self, record: TrialBegin) -> None:
         key = (record.trial, record.attempt)
-        tags = _trial_tags(self._begin, record)
+        tags = trial_tags(self._begin, record)
         if key in self._trials:
             trial = self._trials[key]
             trial.latest, trial.ended = record.time, False
@@ -200,14 +201,14 @@ class SearchRuns:
             run = Run(f"trial {record.trial}{attempt}", milliseconds(record.time), tags)
             curves = Curves(run.log, self._begin.executions_per_trial)
             self._trials[key] = trial = _Trial(run, curves, record.time)
-        trial.run.params = _params(record.hyperparameters)
+        trial.run.params = self._params(record.hyperparameters)
 
     def _end_trial(self, record: TrialEnd) -> None:
         trial = self._trials[record.trial, record.attempt]
         trial.ended = True
         run = trial.run
         run.finish(record.status, record.time)
-        run.params |= _params(record.declared_values)
+        run.params |= self._params(record.declared_values)
         if record.status is Status.INTERRUPTED:  # the same attempt may yet be continued
             return
         if record.message:
@@ -232,6 +233,11 @@ class SearchRuns:
             self._best = record.score if self._best is None else better(self._best, record.score)
         if self._best is not None:
             self.search.log("best_score", self._best, record.time, step=len(self._finished))
+
+    def _params(self, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
+        params = {valid_name(name): str(value) for name, value in hyperparameters.items()}
+        self.param_names |= dict.fromkeys(params)
+        return params
 
     def _evaluate(self, record: EvaluationEnd) -> None:
         self.evaluation = record
@@ -260,37 +266,3 @@ def valid_name(name: str) -> str:
     if allowed in (".", "..") or allowed.startswith("/") or posixpath.normpath(allowed) != allowed:
         return re.sub(r"^\.+$", "_", allowed.replace("/", "_"))
     return allowed
-
-
-def _params(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
-    return {valid_name(name): str(value) for name, value in hyperparameters.items()}
-
-
-def _search_tags(begin: SearchBegin) -> dict[str, str]:
-    return {"pipeline.kind": "search", "pipeline.status": _RUNNING, **_shared_tags(begin)}
-
-
-def _shared_tags(begin: SearchBegin) -> dict[str, str]:
-    """Return what a search and its trials can all be found by; MLflow filters runs one by one."""
-    names = ("search", "strategy", "dataset", "model", "objective", "direction", "fingerprint")
-    tags = {f"pipeline.{name}": str(getattr(begin, name)) for name in names}
-    tags |= {"mlflow.source.name": "python -m pipeline", "mlflow.source.type": "LOCAL"}
-    return tags if begin.sweep is None else {**tags, "pipeline.sweep": begin.sweep}
-
-
-def _trial_tags(begin: SearchBegin, record: TrialBegin) -> dict[str, str]:
-    lineage = {
-        "pipeline.bracket": record.lineage.get("bracket"),
-        "pipeline.round": record.lineage.get("round"),
-        "pipeline.parent_trial": record.lineage.get("parent"),
-        "pipeline.initial_epoch": record.initial_epoch,
-        "pipeline.epochs": record.epochs,
-    }
-    return {
-        "pipeline.kind": "trial",
-        "pipeline.status": _RUNNING,
-        "pipeline.trial": record.trial,
-        "pipeline.attempt": str(record.attempt),
-        **{name: str(value) for name, value in lineage.items() if value is not None},
-        **_shared_tags(begin),
-    }

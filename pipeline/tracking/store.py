@@ -15,6 +15,7 @@ from pipeline.configuration.secrets import redact
 from pipeline.tracking import database
 from pipeline.tracking.addresses import is_http, resolve, sqlite_path
 from pipeline.tracking.runs import Key
+from pipeline.tracking.tags import condition
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # its page shows runs
 _PAGE = 1000
@@ -52,7 +53,7 @@ class Store:
             The runs.
         """
         found: dict[Key, list[Run]] = {}
-        for run in self._search(f"tags.`pipeline.search` = {_quoted(search)}"):
+        for run in self._search(condition("pipeline.search", search)):
             if run.data.tags.get("pipeline.kind") in ("search", "trial"):
                 found.setdefault(_key(run.data.tags), []).append(run)
         everything = [run for twins in found.values() for run in twins]
@@ -78,7 +79,7 @@ class Store:
         Yields:
             The runs, in no certain order.
         """
-        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = {_quoted(run)}")
+        return self._search(condition(MLFLOW_PARENT_RUN_ID, run))
 
     def find_comparison(self, sweep: str) -> Run | None:
         """Find the run of a sweep's comparison.
@@ -103,15 +104,14 @@ class Store:
         return self._find_of_sweep("search", sweep)
 
     def _find_of_sweep(self, kind: str, sweep: str) -> Iterator[Run]:
-        return self._search(
-            f"tags.`pipeline.kind` = '{kind}' and tags.`pipeline.sweep` = {_quoted(sweep)}"
-        )
+        of_kind, of_sweep = condition("pipeline.kind", kind), condition("pipeline.sweep", sweep)
+        return self._search(f"{of_kind} and {of_sweep}")
 
-    def _search(self, condition: str) -> Iterator[Run]:
+    def _search(self, searched: str) -> Iterator[Run]:
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment], condition, max_results=_PAGE, page_token=token
+                [self.experiment], searched, max_results=_PAGE, page_token=token
             )
             yield from page
             token = page.token
@@ -208,11 +208,6 @@ def _worth(run: Run, parents: AbstractSet[str | None]) -> tuple[bool, int]:
 
 def _is_running(run: Run) -> bool:
     return "RUNNING" in (run.info.status, run.data.tags.get("pipeline.status"))
-
-
-def _quoted(value: str) -> str:
-    """Return a string for MLflow's filters, which know no escapes."""
-    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _key(tags: Mapping[str, str]) -> Key:

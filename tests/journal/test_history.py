@@ -120,29 +120,29 @@ def test_other_epochs_make_those_behind_them_void():
 
 
 def deaths_of(*lives):
-    """Return the deaths of an attempt; each life ends without an end, after so many epochs."""
+    """Return deaths and early ones; each life ends without an end, after so many epochs."""
     records = [search_begin()]
     for epochs in lives:
         records += [trial_begin(), *(epoch_end(epoch=epoch) for epoch in range(epochs))]
     (attempt,) = fold(records).attempts
-    return attempt.deaths
+    return attempt.deaths, attempt.early_deaths
 
 
 @pytest.mark.parametrize(
     ("lives", "deaths"),
     [
-        ([0], 1),
-        ([0, 0, 0], 3),
-        ([2], 0),  # it got further
-        ([2, 2, 2], 2),
-        ([2, 1], 0),  # what was known had not been told again: it had no chance
-        ([2, 0, 1, 1, 0], 0),
-        ([2, 0, 2, 1, 2], 2),
-        ([2, 2, 2, 3], 0),
-        ([0, 0, 1], 0),
-        ([2, 3, 3, 0], 1),
-        ([2, *[0] * 10], 1),  # it may crash before it gets there
-        ([2, *[1] * 29, 2], 3),
+        ([0], (0, 1)),  # whether it had the chance nobody can tell
+        ([0, 0, 0], (0, 3)),
+        ([2], (0, 0)),  # it got further
+        ([2, 2, 2], (2, 0)),
+        ([2, 1], (0, 0)),  # what was known had not been told again: it had no chance
+        ([2, 0, 1, 1, 0], (0, 0)),
+        ([2, 0, 2, 1, 2], (2, 0)),
+        ([2, 2, 2, 3], (0, 0)),
+        ([0, 0, 1], (0, 0)),
+        ([2, 3, 3, 0], (1, 0)),
+        ([2, *[0] * 10], (1, 0)),  # it may crash before it gets there
+        ([2, *[1] * 29, 2], (3, 0)),
     ],
 )
 def test_deaths_count_where_it_got_no_further_although_it_had_the_chance(lives, deaths):
@@ -155,7 +155,7 @@ def test_deaths_that_ended_an_attempt_are_known_when_it_goes_on():
     (attempt,) = fold([*lives, given_up]).attempts
     assert (attempt.deaths, attempt.end.deaths) == (2, 2)
     (attempt,) = fold([*lives, given_up, search_begin(), trial_begin()]).attempts
-    assert (attempt.deaths, attempt.end) == (3, None)
+    assert (attempt.deaths, attempt.early_deaths, attempt.end) == (2, 1, None)
 
 
 def test_a_process_that_got_further_forgives_deaths_however_it_ended():
@@ -163,18 +163,18 @@ def test_a_process_that_got_further_forgives_deaths_however_it_ended():
     interrupted = trial_end(status=Status.INTERRUPTED, final=False)
     lives = (*died, trial_begin(), epoch_end(), interrupted)
     (attempt,) = fold([search_begin(), *lives]).attempts
-    assert attempt.deaths == 0
+    assert (attempt.deaths, attempt.early_deaths) == (0, 0)
 
 
 def test_an_orderly_interruption_is_no_death():
     interrupted = trial_end(status=Status.INTERRUPTED, final=False)
     (attempt,) = fold([search_begin(), trial_begin(), interrupted]).attempts
-    assert attempt.deaths == 0
+    assert (attempt.deaths, attempt.early_deaths) == (0, 0)
     records = [search_begin(), trial_begin(), interrupted, search_begin(), trial_begin()]
     (attempt,) = fold(records).attempts
-    assert attempt.deaths == 1
+    assert attempt.early_deaths == 1
     (attempt,) = fold([*records, trial_end()]).attempts
-    assert attempt.deaths == 0
+    assert (attempt.deaths, attempt.early_deaths) == (0, 0)
 
 
 def test_the_time_of_all_its_processes():

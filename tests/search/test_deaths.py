@@ -33,6 +33,23 @@ def test_two_deaths(allowed, lost):
         assert "the process died 2 times while it ran this trial" in ends[0].message
 
 
+@pytest.mark.parametrize(("kills", "lost"), [(3, False), (8, False), (9, True)])
+def test_deaths_before_the_first_epoch_may_be_kills(kills, lost):
+    """Whoever kills three times at once kills no trial, and no trial kills for ever."""
+    ends = lost_attempts(past(*kills * (search_begin(), trial_begin("0001"))), None)
+    assert len(ends) == lost
+    if ends:
+        assert ends[0].deaths == 3
+        assert "the process died 9 times while it ran this trial" in ends[0].message
+
+
+def test_early_deaths_are_forgiven_by_an_epoch():
+    died = 8 * (search_begin(), trial_begin("0001"))
+    further = (search_begin(), trial_begin("0001"), epoch_end("0001"))
+    assert not lost_attempts(past(*died, *further, *further, *further), None)
+    assert len(lost_attempts(past(*died, *4 * further), None)) == 1
+
+
 def test_attempts_that_raised_are_no_deaths():
     records = (trial_begin("0001"), trial_end("0001", **FAILED), trial_begin("0001", 1))
     assert not lost_attempts(past(*records), 2)

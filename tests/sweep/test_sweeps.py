@@ -11,14 +11,15 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from omegaconf import OmegaConf
 
 from pipeline.configuration.config import ConfigError, Resume
 from pipeline.journal.callbacks import SearchEnd, Status
 from pipeline.journal.history import FILE_NAME, History, read
 from pipeline.search.past_searches import find_ended
-from pipeline.sweep import comparison
+from pipeline.sweep import comparison, continuation
 from pipeline.sweep.continuation import FILE_NAME as SWEEP
-from pipeline.sweep.continuation import fingerprint, hold
+from pipeline.sweep.continuation import fingerprint, hold, varied
 from tests.commands import Ended, alone
 from tests.records import search_begin, trial_begin, trial_end, write
 
@@ -300,6 +301,29 @@ def test_a_folder_can_have_one_sweep_after_another(tmp_path):
     assert (
         anew.sweep.identifier != started.sweep.identifier
     )  # or its searches would count as the new one's
+
+
+@pytest.mark.parametrize(
+    ("swept", "others"),
+    [
+        (["seed=0,1"], []),
+        (["strategy=random,grid", "training.epochs=2,3"], ["seed=1"]),
+        (["+callbacks.stop.patience=choice(1,2)"], ["model.x={a: 1}"]),
+        (["seed=range(0,3)", "++tracking.experiment=a,b"], []),
+    ],
+)
+def test_what_differs_between_its_jobs(swept, others, tmp_path):
+    config = OmegaConf.create({"hydra": {"overrides": {"task": [*others, *swept]}, "sweeper": {}}})
+    hold(tmp_path / "s", "f", Resume.auto, continuation._swept(config)).lock.release()
+    overrides = [item.partition("=")[0] + "=1" for item in [*swept, *others]]
+    told = [one for one in overrides[: len(swept)] if "tracking." not in one]
+    assert varied(tmp_path / "s", overrides) == told
+    assert varied(tmp_path / "of another program", overrides) == []
+
+
+def test_values_that_the_sweeper_has_differ_as_well():
+    hydra = {"overrides": {"task": ["seed=1"]}, "sweeper": {"params": {"strategy": "random,grid"}}}
+    assert continuation._swept(OmegaConf.create({"hydra": hydra})) == ["strategy"]
 
 
 @pytest.mark.parametrize(

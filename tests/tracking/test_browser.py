@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from pipeline.journal.history import read
 from pipeline.report.page import render
 from tests.commands import alone
 from tests.processes import free_port, running
@@ -22,6 +23,14 @@ expect.set_options(timeout=30_000)
 # MLflow's pages ask for a user whether or not there are users, and Chromium complains of layouts.
 # Other machines' names are not resolved: CHROMIUM_ARGUMENTS.
 HARMLESS = re.compile(r"users/current|ResizeObserver|status of 404|ERR_NAME_NOT_RESOLVED")
+# Whether the table has these trials from top to bottom; the document has them in another order.
+FROM_TOP = """names => {
+    const links = [...document.querySelectorAll("[role=gridcell] a")];
+    const tops = links.map(link => [link.getBoundingClientRect().y, link.textContent]);
+    const found = tops.sort((one, other) => one[0] - other[0]).map(([_, name]) => name);
+    return found.filter(name => name.startsWith("trial ")).join() === names.join();
+}"""
+SHOWN = ["metrics.`score`", "metrics.`best_epoch`", "params.`layers`", "params.`units`"]
 LINK = "http://127.0.0.1:5000/#/experiments/1/runs/abc"
 
 
@@ -32,6 +41,16 @@ class Site:
     output: str
     address: str
     report: str
+    ranked: list[str]
+
+    @property
+    def table(self) -> str:
+        """The page that the search has named."""
+        named = re.search(
+            r"^See every trial: mlflow ui, then open http://[^/]+(/\S+)$", self.output, re.M
+        )
+        assert named is not None, self.output
+        return f"{self.address}{named[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +63,9 @@ def site(tmp_path_factory, empty_store):
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
     with running("mlflow", "ui", "--port", port, directory=directory, ready=f"{address}/health"):
-        yield Site(ended.out, address, f"{address}/{path}")
+        (journal,) = directory.glob("outputs/searches/*/journal.jsonl")
+        ranked = [f"trial {attempt.begin.trial}" for attempt in read(journal.parent).ranked()]
+        yield Site(ended.out, address, f"{address}/{path}", ranked)
 
 
 def report_page(directory: Path) -> str:
@@ -84,14 +105,18 @@ def first_page(context: BrowserContext, address: str) -> Iterator[Page]:
 
 def open_runs(page: Page) -> None:
     """Go from the first page to the experiment's, and unfold the search."""
-    page.get_by_text("Model training", exact=True).click()
-    page.get_by_role("link", name="Experiments").first.click()
-    page.get_by_role("link", name="digits", exact=True).click()
+    open_experiment(page)
     search = page.get_by_role("link", name="digits-mlp-hyperband")
     expect(search).to_have_count(1)
     expect(trials(page)).to_have_count(0)
     page.get_by_role("gridcell").filter(has=search).get_by_role("button").click()
     expect(trials(page)).to_have_count(TRIALS)
+
+
+def open_experiment(page: Page) -> None:
+    page.get_by_text("Model training", exact=True).click()
+    page.get_by_role("link", name="Experiments").first.click()
+    page.get_by_role("link", name="digits", exact=True).click()
 
 
 def trials(page: Page) -> Locator:
@@ -105,24 +130,42 @@ def curves(page: Page, metric: str) -> Locator:
     return card.locator("path.js-line")
 
 
-def save_picture(page: Page) -> None:
-    """Renew the README's picture: `SCREENSHOT_DIR=docs pytest tests/tracking/test_browser.py`."""
+def columns(page: Page) -> list[str]:
+    """What the table shows that is in view, from left to right."""
+    found = page.locator(".ag-header-cell").evaluate_all(
+        "cells => cells.map(cell => [cell.getBoundingClientRect().x, cell.getAttribute('col-id')])"
+    )
+    return [name for _, name in sorted(found)]
+
+
+def save_picture(page: Page, name: str) -> None:
+    """Renew a picture of the docs: `SCREENSHOT_DIR=docs pytest tests/tracking/test_browser.py`."""
     folder = os.environ.get("SCREENSHOT_DIR")
     if folder:
         page.wait_for_timeout(2000)  # until nothing moves
-        page.screenshot(path=Path(folder) / "mlflow-ui.png")
+        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def test_what_mlflow_shows(context, site):
     """In one test, so that one process makes the search that all of it shows."""
-    assert "See every trial: mlflow ui" in site.output
-    for look_at in (look_at_the_experiment, look_at_a_trial, look_at_the_search, look_at_the_model):
+    with first_page(context, site.table) as page:
+        look_at_the_table(page, site)
+    with first_page(context, site.address) as page:
+        look_at_the_experiment(page, site)
+    for look_at in (look_at_a_trial, look_at_the_search, look_at_the_model):
         with first_page(context, site.address) as page:
             look_at(page)
 
 
-def look_at_the_experiment(page: Page) -> None:
-    """It has the search, its trials and their curves."""
+def look_at_the_table(page: Page, site: Site) -> None:
+    """It has the search's trials, the best first."""
+    page.wait_for_function(FROM_TOP, arg=site.ranked)
+    assert columns(page)[3:7] == SHOWN
+    save_picture(page, "mlflow-table")
+
+
+def look_at_the_experiment(page: Page, site: Site) -> None:
+    """It has the search, its trials and their curves, and offers their table."""
     open_runs(page)
     grid = page.get_by_role("grid")
     expect(grid.get_by_text("digits-mlp", exact=True)).to_be_visible()  # the registered model
@@ -134,7 +177,11 @@ def look_at_the_experiment(page: Page) -> None:
     page.get_by_test_id("experiment-view-runs-visibility-column-header").click()
     page.get_by_role("menuitemradio", name="Show all runs").click()
     expect(curves(page, "val_loss").nth(TRIALS - 1)).to_be_attached()
-    save_picture(page)
+    save_picture(page, "mlflow-ui")
+    page.get_by_test_id("saved-views-trigger").click()
+    page.get_by_text("mlp by val_loss", exact=True).click()
+    page.wait_for_function(FROM_TOP, arg=site.ranked)
+    assert columns(page)[3:7] == ["tags.`pipeline.strategy`", *SHOWN[:3]]
 
 
 def look_at_a_trial(page: Page) -> None:

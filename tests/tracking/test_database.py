@@ -235,6 +235,7 @@ def test_what_sqlite_says_while_a_file_is_written_to(folder, store, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_a_search_begins_beside_a_half_made_file(command, tmp_path, store):
     sql(tmp_path / "mlflow.db", *UNUSABLE["made halfway"][0])
     ended = command("dataset=wine strategy.max_trials=1 training.epochs=1")
@@ -246,3 +247,48 @@ def test_a_search_begins_beside_a_half_made_file(command, tmp_path, store):
     module, *arguments = named[1].split()
     assert command.run(module, arguments).code == DELIVERED
     assert "trial 0000" in runs(store, "wine")
+
+
+@pytest.mark.parametrize("new", [False, True], ids=["removed", "replaced"])
+def test_a_file_that_is_gone_while_a_search_writes(new, tmp_path, store, empty_store, quickly):
+    """MLflow has the file open, and would write into the one that is gone for ever."""
+    path = tmp_path / "mlflow.db"
+    folder = Story().begin().trial("0000").write(tmp_path / "s1")
+    one = courier(folder, store, "digits-mlp")
+    one.deliver()
+    path.unlink()
+    if new:
+        path.write_bytes(empty_store.read_bytes())
+    Story().trial("0001").end().write(folder)
+    with pytest.raises(MlflowException):
+        one.deliver()
+    one.deliver()  # as the search does
+    assert set(runs(store)) == {"digits-mlp-random", "trial 0000", "trial 0001"}
+    assert {run.info.status for run in runs(store).values()} == {"FINISHED"}
+
+
+REMOVE = """
+import os
+
+import keras
+
+
+class Remove(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0:
+            os.remove("mlflow.db")
+"""
+
+
+@pytest.mark.usefixtures("tested_untraced")
+def test_a_search_goes_on_without_its_file(command, tmp_path, store, quickly):
+    (tmp_path / "mine.py").write_text(REMOVE)
+    line = "dataset=wine strategy.max_trials=1 training.epochs=2 +callbacks.x._target_=mine.Remove"
+    ended = command(line)
+    assert (ended.code, ended.err) == (0, "")
+    assert "MLflow does not have" not in ended.out
+    shown = runs(store, "wine")
+    assert {run.info.status for run in shown.values()} == {"FINISHED"}
+    assert shown.keys() == {"wine-mlp-random", "trial 0000"}
+    (version,) = MlflowClient(store).search_model_versions("name = 'wine-mlp'")
+    assert version.run_id == shown["wine-mlp-random"].info.run_id
