@@ -83,7 +83,7 @@ def shape(line: str) -> str:
 
 def test_the_output_is_what_the_first_command_shows_on_a_terminal(tmp_path, store):
     """Of a search that is shorter and makes no report; forked, it has Keras loaded already."""
-    short = ("strategy=hyperband", "training.epochs=2", NO_REPORT)
+    short = ("strategy=hyperband", "training.epochs=3", NO_REPORT)
     terminal = Terminal(*short, directory=tmp_path, rows=100, forked=True)
     try:
         assert terminal.end() == 0

@@ -11,7 +11,10 @@ import pytest
 
 from tests.processes import ENVIRONMENT, ROOT
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("tmux") is None and "REQUIRE_BROWSER" not in os.environ,
+    reason="tmux is not installed",
+)
 
 TRIALS = 30
 PROGRAM = f"""
