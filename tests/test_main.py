@@ -20,6 +20,8 @@ from tests.commands import Ended, fresh, start
 from tests.processes import ROOT
 from tests.warm import Warm
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 # Three trials of a second each, at least.
 LONG = (

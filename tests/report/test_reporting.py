@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from mlflow import MlflowClient
 
 from pipeline.configuration.composition import compose_config
@@ -182,6 +183,7 @@ def test_mlflow_has_the_last_version(store, tmp_path):
     assert sent(store, tmp_path, EXPERIMENT) == "third"
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_a_search_has_a_report_that_links_to_its_runs(store, tmp_path, capfd):
     small = ["strategy=random", "strategy.max_trials=2", "training.epochs=1"]
     where = [f"tracking.uri={store}", f"storage={tmp_path / 'searches'}", "tracking.experiment=e"]

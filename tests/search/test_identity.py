@@ -41,6 +41,7 @@ LINE = (
 )
 
 
+@pytest.mark.usefixtures("tested_untraced")
 def test_a_changed_module_makes_another_search_but_a_name_or_version_does_not(
     command, tmp_path, store, monkeypatch
 ):

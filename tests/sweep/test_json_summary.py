@@ -14,6 +14,8 @@ from tests.commands import fresh, start_fresh
 from tests.records import write
 from tests.stories import Story, deliver
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 TINY = "dataset=wine strategy.max_trials=2 training.epochs=2"
 
 

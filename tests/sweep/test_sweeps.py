@@ -23,6 +23,8 @@ from pipeline.sweep.continuation import fingerprint, hold, varied
 from tests.commands import Ended, alone
 from tests.records import search_begin, trial_begin, trial_end, write
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 MINE = """
 import os
 import signal

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("tested_untraced")
+
 SECRET, ENCODED = "s3cr#t", "s3cr%23t"
 ADDRESS = f"http://ada:{ENCODED}@127.0.0.1:9"
 LINE = "dataset=wine strategy.max_trials=1 training.epochs=1 report.every_seconds=30"
