@@ -1,6 +1,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -179,3 +181,15 @@ def test_a_damaged_position(folder, store):
     (folder / "tracking.json").write_text("nonsense")
     with pytest.raises(ValueError, match=r"tracking.json is damaged .* remove it"):
         Tracking(folder, uri=store, experiment=EXPERIMENT, registered_model=None)
+
+
+def test_a_search_does_not_wait_for_the_import_of_mlflow(folder):
+    """Its thread imports it, beside the first trial."""
+    program = (
+        "import sys; from pathlib import Path; from pipeline.tracking import Tracking, check_uri\n"
+        f"uri = 'sqlite:///{folder.parent}/new.db'; check_uri(uri, 'digits')\n"
+        f"Path({str(folder)!r}).mkdir()\n"
+        f"Tracking(Path({str(folder)!r}), uri=uri, experiment='digits', registered_model=None)\n"
+        "sys.exit('mlflow' in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
