@@ -12,9 +12,11 @@ from rich.file_proxy import FileProxy
 from rich.segment import ControlType, Segment
 
 _SECONDS = 0.25  # between two drawings
-# Rich has no name for the second part, which erases the rest of the screen.
-_ERASE = Control()
-_ERASE.segment = Segment("\r\x1b[J", None, [(ControlType.CARRIAGE_RETURN,)])
+# Rich has no names for these: erase the rest of the screen, wrap no lines (DECAWM), wrap them.
+_ERASE = Segment("\r\x1b[J", None, [(ControlType.CARRIAGE_RETURN,)])
+# What is drawn for a terminal that was made narrower meanwhile is cut there, not folded.
+_CUT = Segment("\x1b[?7l", None, [(ControlType.CARRIAGE_RETURN,)])
+_FOLD = Segment("\x1b[?7h", None, [(ControlType.CARRIAGE_RETURN,)])
 
 
 class Footer(RenderHook):
@@ -60,12 +62,12 @@ class Footer(RenderHook):
         finally:
             self._redirected.close()
             self._console.pop_render_hook()
-            self._console.control(_ERASE)
+            self._console.control(_control(_ERASE))
             self._console.show_cursor(True)
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Return what is printed between what erases the old drawing and the new one."""
-        return [_ERASE, *renderables, _Below(self._draw())]
+        return [_control(_ERASE), *renderables, _Below(self._draw())]
 
     def _refresh(self) -> None:
         while True:
@@ -96,7 +98,15 @@ class _Below:
         """Yield its lines."""
         lines = console.render_lines(self._renderable, pad=False)
         lines = lines[: max(1, console.height - 1)]
+        yield _CUT
         for line in lines:
             yield Segment.line()
             yield from line
+        yield _FOLD
         yield Control(ControlType.CARRIAGE_RETURN, (ControlType.CURSOR_UP, len(lines)))
+
+
+def _control(segment: Segment) -> Control:
+    control = Control()
+    control.segment = segment
+    return control
