@@ -42,7 +42,11 @@ class ArraySource(ABC):
 
     def unknown(self, name: str) -> str:
         """Say that there is no array of a name."""
-        known = self.names()
+        if not (known := self.names()):
+            return (
+                f"{self.place} has no arrays; name an .npz file or a folder of .npy files with "
+                "dataset.path, or files with dataset.x and dataset.y"
+            )
         return f"{self.place} has no array {name!r}; {did_you_mean(name, known)}it has {known}"
 
     def read(self, name: str) -> Array:

@@ -237,6 +237,8 @@ def test_wrong_arrays_are_one_sentence(saved, arrays, arguments, sentence):
 
 def test_wrong_paths_are_one_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"has no arrays; name an \.npz file or a folder"):
+        choice("arrays")
     np.save("x.npy", IMAGES)
     with pytest.raises(FileNotFoundError, match=r"nothing at /absent\.npz"):
         choice("arrays", path="/absent.npz")
