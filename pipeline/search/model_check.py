@@ -69,7 +69,7 @@ def check_models(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[s
         other = trainer.build(_sampled(space), seed)
         _check_parts(other, notices)
         refused = refusal is not None and _refusal(other, trainer) is not None
-    except (VerificationError, OSError):
+    except (VerificationError, OSError, keras_tuner.errors.FatalError):
         raise
     except USERS_FAILURES:  # what a model raises when it is built fails its trial, not the search
         return sentences

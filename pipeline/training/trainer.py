@@ -1,8 +1,9 @@
 """One execution of a trial: build a model, train it, keep the best epoch's weights."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import keras_tuner
@@ -37,6 +38,7 @@ class Trainer:
         dataset: What they are trained and validated on.
         objective: The metric whose best epoch counts.
         batch_size: Examples a step, unless the hyperparameter `batch_size` says otherwise.
+        compiled_with: Makes what models are compiled with in place of what the hypermodel says.
         callbacks: Makes the Keras callbacks, afresh for every execution.
         precision: Keras's dtype policy.
         checkpoint_seconds: Least time between two writes of a training's state.
@@ -50,6 +52,7 @@ class Trainer:
     dataset: Dataset
     objective: keras_tuner.Objective
     batch_size: int
+    compiled_with: Callable[[], Mapping[str, Any]] = field(default=dict)
     callbacks: Callable[[], list[keras.callbacks.Callback]] = field(default=list)
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
@@ -205,7 +208,7 @@ class Trainer:
     @functools.cached_property
     def _building(self) -> Building:
         examples = functools.partial(self._preparation.examples, self.dataset.train)
-        return Building(self.hypermodel, self.precision, examples)
+        return Building(self.hypermodel, self.precision, examples, self.compiled_with)
 
     @functools.cached_property
     def _preparation(self) -> Preparation:
