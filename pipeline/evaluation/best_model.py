@@ -21,17 +21,13 @@ from pipeline.evaluation.model_file import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.evaluation.one_pass import (
-    Predicted,
-    evaluate_and_predict,
-    predict,
-    stateful_layers,
-)
+from pipeline.evaluation.one_pass import Predicted, evaluate_and_predict, predict
 from pipeline.evaluation.predictions import EvaluationError
 from pipeline.evaluation.reports import plain_metrics, report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
+from pipeline.training.stateful import stateful_layers, uneven_batches
 
 __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
@@ -84,7 +80,7 @@ def evaluate(
         directory: The search's folder; `best_model.keras` and `evaluation/` are written there.
         objective: The search's objective, for example `val_loss`.
         batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
-            Stateful layers take no other than their own.
+            A model that has one of its own takes that.
         notices: Told if the model is saved without what it was compiled with, or has no baseline.
 
     Returns:
@@ -100,18 +96,22 @@ def evaluate(
         ...          batch_size=32, notices=Notices()).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    fixed = _fixed_batch_size(model, len(dataset.test))
-    batch_size = fixed or batch_size
-    metrics, predicted = _tested(model, dataset.test, batch_size)
+    test = dataset.test
+    reason = uneven_batches(model, {"test": len(test)})
+    if reason is not None:
+        raise EvaluationError(reason)
+    batch_size = fixed_batch_size(model) or batch_size
+    rows = batch_size if stateful_layers(model) else None
+    metrics, predicted = _tested(model, test, batch_size)
     _check_finite(predicted.predictions)
-    known = _known_rows(dataset.test, fixed)
+    known = _known_rows(test, rows)
     said = (metrics, predicted)
-    if known is not dataset.test:
+    if known is not test:
         said = _tested(model, known, batch_size)
     _save_verified(model, *said, known, directory, batch_size, notices)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
-    write_input_example(known.x, folder / "input_example.npz", rows=fixed)
+    write_input_example(known.x, folder / "input_example.npz", rows=rows)
     loss = model.loss if model.compiled else None
     made = report(
         predicted,
@@ -135,17 +135,6 @@ def evaluate(
         ),
         confusion=made.confusion,
     )
-
-
-def _fixed_batch_size(model: keras.Model, rows: int) -> int | None:
-    """Return the only batch size that stateful layers take; None if there are none."""
-    size = fixed_batch_size(model) if stateful_layers(model) else None
-    if size is not None and rows % size:
-        raise EvaluationError(
-            f"its stateful layers take batches of {size} rows alone, and the test split has {rows} "
-            f"rows; choose its size so that they are a multiple of {size}"
-        )
-    return size
 
 
 def _known_rows(test: Split | Stream, rows: int | None) -> Split:

@@ -82,6 +82,8 @@ def _refusal(model: keras.Model, trainer: Trainer) -> str | None:
     """Say what of one batch a model cannot do; None if it can do all that a training needs."""
     if has_own_fit(trainer.hypermodel):
         return None
+    if (uneven := trainer.uneven_batches(model)) is not None:
+        return f"model: {uneven}"
     if not model.compiled:
         return "model: it is not compiled: call model.compile(...) in build, or define a fit"
     part, x, y, weight = _small_part(model, trainer.dataset.train)

@@ -6,10 +6,11 @@ from typing import Any
 
 import keras
 
-from pipeline.datasets.feed import AnyExamples, Epochs
+from pipeline.datasets.feed import AnyExamples, Epochs, Feed
 from pipeline.frozen.part import FrozenPart
 from pipeline.frozen.watch import may_unfreeze, watches
 from pipeline.training.compile_arguments import compile_arguments
+from pipeline.training.stateful import Forgetting, stateful_layers
 from pipeline.training.throughput import Throughput, makes_its_steps
 
 _FAST = Throughput()
@@ -92,7 +93,7 @@ class Fitting:
 
         Args:
             callbacks: Its callbacks, in order, with those that the training itself needs.
-            seed: What decides the order of the examples.
+            seed: What decides the order of the examples, which stateful layers are given as it is.
             initial_epoch: Absolute number of the first epoch.
             epochs: Absolute number of the epoch before which the training ends; if the first one
                 is not before it, there is nothing left to train.
@@ -104,6 +105,8 @@ class Fitting:
         # What asks for more batches than an epoch has would be given the next one's.
         exact = makes_its_steps(trained) or bool(steps % self.steps_per_execution)
         feed = self.train.feed(self.batch_size, Epochs(seed, initial_epoch, epochs, exact))
+        if stateful_layers(trained):
+            feed = Feed(self.train.in_order(self.batch_size), callbacks=[Forgetting()])
         callbacks = [*feed.callbacks, *callbacks]
         with self.throughput.stepping(trained.optimizer):
             trained.fit(

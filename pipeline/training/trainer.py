@@ -11,10 +11,12 @@ import keras_tuner
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.given import to_fit
 from pipeline.frozen.features import Features
+from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.frozen.watch import FrozenPartChangedError
 from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
 from pipeline.training.building import Building
 from pipeline.training.execution import Execution
+from pipeline.training.failures import SentenceError
 from pipeline.training.final_callbacks import FinalCallbacks, TrainedRates
 from pipeline.training.notices import Notices
 from pipeline.training.own_epochs import OwnEpochs
@@ -22,6 +24,7 @@ from pipeline.training.own_fit import OwnFit, Start, has_own_fit, told_once
 from pipeline.training.preparation import Preparation
 from pipeline.training.release import gradients_released
 from pipeline.training.results import TrainingResult
+from pipeline.training.stateful import uneven_batches
 from pipeline.training.throughput import Throughput
 from pipeline.training.traces import Traces
 from pipeline.training.weights import Weights
@@ -103,7 +106,9 @@ class Trainer:
         """Build, choose what is trained, go on or start, fit, and return what came of it."""
         hyperparameters, seed, epochs = execution.hyperparameters, execution.seed, execution.epochs
         model = self._building.build(hyperparameters, seed, execution.weights)
-        size = self.batch_size_of(hyperparameters)
+        size = self.batch_size_for(model, hyperparameters)
+        if (reason := self.uneven_batches(model)) is not None:
+            raise SentenceError(reason)
         with self._preparation.of_execution(
             model, self.callbacks, batch_size=size, epochs=epochs
         ) as fitting:
@@ -167,8 +172,8 @@ class Trainer:
     def _retrain(self, execution: Execution, final: FinalCallbacks) -> keras.Model:
         """Build, choose what is trained, fit from the start, and return the model."""
         hyperparameters, seed, epochs = execution.hyperparameters, execution.seed, execution.epochs
-        size = self.batch_size_of(hyperparameters)
         model = self._building.build(hyperparameters, seed)
+        size = self.batch_size_for(model, hyperparameters)
         callbacks = final.make()
         fitting = self._preparation.of_final_model(model, callbacks, batch_size=size, epochs=epochs)
         fitting.run(callbacks, seed=seed, epochs=epochs)
@@ -204,6 +209,18 @@ class Trainer:
     def batch_size_of(self, hyperparameters: keras_tuner.HyperParameters) -> int:
         """Return the examples a step of a trial: its hyperparameter, or the search's setting."""
         return int(hyperparameters.values.get("batch_size", self.batch_size))
+
+    def batch_size_for(
+        self, model: keras.Model, hyperparameters: keras_tuner.HyperParameters
+    ) -> int:
+        """Return the examples a step of a model: the only number it takes, or a trial's."""
+        return fixed_batch_size(model) or self.batch_size_of(hyperparameters)
+
+    def uneven_batches(self, model: keras.Model) -> str | None:
+        """Say which split cannot be parted into batches that a model takes; None if all can."""
+        data = self.dataset
+        parts = {"training": data.train, "validation": data.validation, "test": data.test}
+        return uneven_batches(model, {name: len(part) for name, part in parts.items()})
 
     @functools.cached_property
     def _building(self) -> Building:
