@@ -13,8 +13,11 @@ from pipeline.datasets.given import to_fit
 from pipeline.frozen.features import Features
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.frozen.watch import FrozenPartChangedError
-from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
+from pipeline.training.best_epoch import BestEpoch, EpochListener
 from pipeline.training.building import Building
+from pipeline.training.callback_files import leave_to_checkpoint
+from pipeline.training.callback_folders import give_folder
+from pipeline.training.callback_order import in_order
 from pipeline.training.execution import Execution
 from pipeline.training.failures import SentenceError
 from pipeline.training.final_callbacks import FinalCallbacks, TrainedRates
@@ -30,6 +33,8 @@ from pipeline.training.traces import Traces
 from pipeline.training.weights import Weights
 
 __all__ = ["Execution", "Trainer"]
+
+_FINAL = "final"  # where the callbacks of the final training write
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,15 @@ class Trainer:
         size = self.batch_size_for(model, hyperparameters)
         if (reason := self.uneven_batches(model)) is not None:
             raise SentenceError(reason)
+        callbacks = functools.partial(self.callbacks_of, execution)
         with self._preparation.of_execution(
-            model, self.callbacks, batch_size=size, epochs=epochs
+            model, callbacks, batch_size=size, epochs=epochs
         ) as fitting:
             watcher = BestEpoch(self.objective, on_epoch_end, should_stop)
             first = watcher.begin(execution, fitting, self.checkpoint_seconds, self.notices.tell)
-            callbacks = in_order(fitting.callbacks, watcher)
-            fitting.run(callbacks, seed=seed, initial_epoch=first, epochs=epochs)
+            told = in_order(fitting.callbacks, execution, self.notices.tell, watcher)
+            fitting.run(told, seed=seed, initial_epoch=first, epochs=epochs)
+            watcher.score_end(fitting.tested)
         return watcher.result(execution.initial_epoch)
 
     def _train_itself(
@@ -129,7 +136,8 @@ class Trainer:
             model = self._building.build(hyperparameters, execution.seed, execution.weights)
             self._preparation.of_own_fit(model)
             watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
-            return Start(model, in_order(self.callbacks(), watcher), watcher)
+            made = self.callbacks_of(execution)
+            return Start(model, in_order(made, execution, self.notices.tell, watcher), watcher)
 
         arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
         arguments["epochs"] = execution.epochs
@@ -158,8 +166,9 @@ class Trainer:
             planned: What a `fit` of its own is told to train, if it is to end after `epochs` of
                 its phases together.
         """
-        execution = Execution(hyperparameters, seed, 0, epochs)
-        final = FinalCallbacks(self.callbacks, rates or TrainedRates(), self.notices)
+        execution = Execution(hyperparameters, seed, 0, epochs, folder=_FINAL)
+        make = functools.partial(self.callbacks_of, execution)
+        final = FinalCallbacks(make, rates or TrainedRates(), self.notices)
         with final.named_failures():
             if has_own_fit(self.hypermodel):
                 return self._retrain_itself(execution, final, planned)
@@ -176,7 +185,8 @@ class Trainer:
         size = self.batch_size_for(model, hyperparameters)
         callbacks = final.make()
         fitting = self._preparation.of_final_model(model, callbacks, batch_size=size, epochs=epochs)
-        fitting.run(callbacks, seed=seed, epochs=epochs)
+        told = in_order(callbacks, execution, self.notices.tell)
+        fitting.run(told, seed=seed, epochs=epochs)
         return model
 
     def _retrain_itself(
@@ -186,7 +196,8 @@ class Trainer:
         hyperparameters, epochs = execution.hyperparameters, execution.epochs
 
         def start() -> Start:
-            return Start(self._building.build(hyperparameters, execution.seed), final.make())
+            model = self._building.build(hyperparameters, execution.seed)
+            return Start(model, in_order(final.make(), execution, self.notices.tell))
 
         data = functools.partial(to_fit, self.dataset.training_data(), seed=execution.seed)
         wanted = epochs if planned is None else planned
@@ -197,6 +208,15 @@ class Trainer:
     ) -> keras.Model:
         """Build a trial's model again and give it the weights it ended with."""
         return self._building.build(hyperparameters, seed, weights)
+
+    def callbacks_of(self, execution: Execution) -> list[keras.callbacks.Callback]:
+        """Make the callbacks of an execution; what they write is in a folder of its own."""
+        made = self.callbacks()
+        for callback in made:
+            leave_to_checkpoint(callback)
+            if execution.folder is not None:
+                give_folder(callback, execution.folder)
+        return made
 
     def build(self, hyperparameters: keras_tuner.HyperParameters, seed: int) -> keras.Model:
         """Build a model with all its weights, seeded, in a fresh Keras session.

@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.datasets.any_examples import examples_of
 from pipeline.datasets.feed import Epochs, Feed
 from pipeline.training.best_epoch import EpochListener
+from pipeline.training.callback_order import in_order
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import Logs, TrainingResult
@@ -221,6 +222,8 @@ def train_plainly(
     if stateful_layers(model):
         feed = Feed(examples.in_order(batch_size), callbacks=[Forgetting()])
     validation = examples_of(trainer.dataset.validation)
+    beside = replace(execution, folder=execution.folder and f"{execution.folder}-plain")
+    callbacks = in_order(trainer.callbacks_of(beside), beside, trainer.notices.tell)
     logs: dict[int, dict[str, float]] = {}
     noted = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, values: logs.update({epoch: plain_logs(values)})
@@ -229,7 +232,7 @@ def train_plainly(
         feed.x,
         shuffle=False,
         validation_data=validation.in_order(batch_size),
-        callbacks=[*feed.callbacks, _Resumed(states, perturb), *trainer.callbacks(), noted],
+        callbacks=[*feed.callbacks, _Resumed(states, perturb), *callbacks, noted],
         initial_epoch=execution.initial_epoch,
         epochs=execution.epochs,
         verbose=0,
