@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def evaluate(
     objective: str,
     batch_size: int,
     notices: Notices,
+    test: Split | Stream | None = None,
 ) -> Evaluation:
     """Test a model, save it, make sure that its file gives it back, and report on it.
 
@@ -82,6 +83,7 @@ def evaluate(
         batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
             A model that has one of its own takes that.
         notices: Told if the model is saved without what it was compiled with, or has no baseline.
+        test: The test split as the model is to be given it; None gives it as it is.
 
     Returns:
         The metrics and what was written.
@@ -96,7 +98,7 @@ def evaluate(
         ...          batch_size=32, notices=Notices()).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    test = dataset.test
+    test = dataset.test if test is None else test
     reason = uneven_batches(model, {"test": len(test)})
     if reason is not None:
         raise EvaluationError(reason)
@@ -109,6 +111,8 @@ def evaluate(
     if known is not test:
         said = _tested(model, known, batch_size)
     _save_verified(model, *said, known, directory, batch_size, notices)
+    if isinstance(dataset.test, Split):  # of which the model may have been given other targets
+        predicted = replace(predicted, y=dataset.test.y)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     write_input_example(known.x, folder / "input_example.npz", rows=rows)
@@ -132,9 +136,19 @@ def evaluate(
         artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)],
         baseline=baseline(
             model, dataset, predicted, metrics, batch_size=batch_size, notices=notices
-        ),
+        )
+        if _same_targets(test, dataset.test)
+        else {},
         confusion=made.confusion,
     )
+
+
+def _same_targets(given: Split | Stream, test: Split | Stream) -> bool:
+    """Whether a model was tested with the dataset's targets, not with what `fit` makes of them."""
+    if given is test:
+        return True
+    both = (given, test)
+    return all(isinstance(one, Split) for one in both) and np.array_equal(*(one.y for one in both))
 
 
 def _known_rows(test: Split | Stream, rows: int | None) -> Split:

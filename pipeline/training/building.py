@@ -9,6 +9,7 @@ import keras_tuner
 
 from pipeline.datasets.feed import AnyExamples
 from pipeline.frozen.model_graph import forget_consumers
+from pipeline.training.build_shapes import build_again
 from pipeline.training.compile_arguments import compile_arguments
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.weights import Weights
@@ -58,13 +59,12 @@ class Building:
             )
         forget_consumers(model)
         self._compile_again(model)
-        if getattr(model, "inputs", None) is None:
-            # A subclassed model has no weights to set or save before it has seen data.
-            model(self.examples().first(1)[0])
+        own_fit = has_own_fit(self.hypermodel)
+        if getattr(model, "inputs", None) is None and (weights is not None or not own_fit):
+            self._create_weights(model, weights)
         if weights is not None:
             # A `fit` of its own may have compiled its model anew, perhaps with another optimizer.
-            own = has_own_fit(self.hypermodel)
-            (weights.for_optimizer_of(model) if own else weights).apply(model)
+            (weights.for_optimizer_of(model) if own_fit else weights).apply(model)
         return model
 
     def _compile_again(self, model: keras.Model) -> None:
@@ -77,3 +77,14 @@ class Building:
                 "its hypermodel does not compile it: give both compile.optimizer and compile.loss"
             )
         model.compile(**(compile_arguments(model) | dict(given)))
+
+    def _create_weights(self, model: keras.Model, weights: Weights | None) -> None:
+        """Let a model that is no graph have its weights, which it lacks until it has seen data.
+
+        A `fit` of its own may show it other data than the dataset's: it is built with their shape.
+        """
+        if weights is not None and weights.shapes is not None:
+            build_again(model, weights.shapes)
+            if len(model.weights) == len(weights.model):
+                return
+        model(self.examples().first(1)[0])

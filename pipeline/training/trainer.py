@@ -10,6 +10,8 @@ import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.given import to_fit
+from pipeline.datasets.splits import Split
+from pipeline.datasets.streams import Stream
 from pipeline.frozen.features import Features
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.frozen.watch import FrozenPartChangedError
@@ -24,6 +26,7 @@ from pipeline.training.final_callbacks import FinalCallbacks, TrainedRates
 from pipeline.training.notices import Notices
 from pipeline.training.own_epochs import OwnEpochs
 from pipeline.training.own_fit import OwnFit, Start, has_own_fit, told_once
+from pipeline.training.own_preparation import prepared
 from pipeline.training.preparation import Preparation
 from pipeline.training.release import gradients_released
 from pipeline.training.results import TrainingResult
@@ -135,7 +138,9 @@ class Trainer:
         def start() -> Start:
             model = self._building.build(hyperparameters, execution.seed, execution.weights)
             self._preparation.of_own_fit(model)
-            watcher = OwnEpochs(self.objective, tell, should_stop, initial_epoch=initial_epoch)
+            watcher = OwnEpochs(
+                self.objective, tell, should_stop, initial_epoch=initial_epoch, model=model
+            )
             made = self.callbacks_of(execution)
             return Start(model, in_order(made, execution, self.notices.tell, watcher), watcher)
 
@@ -208,6 +213,21 @@ class Trainer:
     ) -> keras.Model:
         """Build a trial's model again and give it the weights it ended with."""
         return self._building.build(hyperparameters, seed, weights)
+
+    def as_validated(
+        self, hyperparameters: keras_tuner.HyperParameters, split: Split | Stream
+    ) -> Split | Stream:
+        """Return a split as a trial's model is validated on it, as far as that can be told.
+
+        A hypermodel's own `fit` may prepare it in a way of its own; else it is as it is.
+        """
+        if not has_own_fit(self.hypermodel) or not isinstance(split, Split):
+            return split
+        own_fit = OwnFit(self.hypermodel, split, self.batch_size_of, self.notices)
+        build = functools.partial(self._building.build, hyperparameters, 0)
+        train = functools.partial(to_fit, self.dataset.train, seed=0)
+        made = prepared(own_fit, hyperparameters, train, build)
+        return made if made is not None and len(made) == len(split) else split
 
     def callbacks_of(self, execution: Execution) -> list[keras.callbacks.Callback]:
         """Make the callbacks of an execution; what they write is in a folder of its own."""
