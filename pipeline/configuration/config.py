@@ -61,6 +61,15 @@ class Training:
 
 
 @dataclass
+class Compile:
+    """What models are compiled with in place of what their hypermodel says."""
+
+    optimizer: Any = MISSING
+    loss: Any = MISSING
+    metrics: Any = MISSING
+
+
+@dataclass
 class Final:
     """How the final model is made from the best trial."""
 
@@ -127,6 +136,7 @@ class Config:
     seed: int = MISSING
     objective: Objective = field(default_factory=Objective)
     training: Training = field(default_factory=Training)
+    compile: Compile = field(default_factory=Compile)
     callbacks: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     final: Final = field(default_factory=Final)

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,13 @@ from pipeline.evaluation.model_file import (
     save_and_load,
     save_uncompiled,
 )
-from pipeline.evaluation.one_pass import (
-    Predicted,
-    evaluate_and_predict,
-    predict,
-    stateful_layers,
-)
+from pipeline.evaluation.one_pass import Predicted, evaluate_and_predict, predict
 from pipeline.evaluation.predictions import EvaluationError
 from pipeline.evaluation.reports import plain_metrics, report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
+from pipeline.training.stateful import stateful_layers, uneven_batches
 
 __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
@@ -72,6 +68,7 @@ def evaluate(
     objective: str,
     batch_size: int,
     notices: Notices,
+    test: Split | Stream | None = None,
 ) -> Evaluation:
     """Test a model, save it, make sure that its file gives it back, and report on it.
 
@@ -84,8 +81,9 @@ def evaluate(
         directory: The search's folder; `best_model.keras` and `evaluation/` are written there.
         objective: The search's objective, for example `val_loss`.
         batch_size: Rows of a batch, at least 1: what losses and metrics of a batch depend on.
-            Stateful layers take no other than their own.
+            A model that has one of its own takes that.
         notices: Told if the model is saved without what it was compiled with, or has no baseline.
+        test: The test split as the model is to be given it; None gives it as it is.
 
     Returns:
         The metrics and what was written.
@@ -100,18 +98,24 @@ def evaluate(
         ...          batch_size=32, notices=Notices()).metrics
         {'accuracy': 0.97, 'loss': 0.09}
     """
-    fixed = _fixed_batch_size(model, len(dataset.test))
-    batch_size = fixed or batch_size
-    metrics, predicted = _tested(model, dataset.test, batch_size)
+    test = dataset.test if test is None else test
+    reason = uneven_batches(model, {"test": len(test)})
+    if reason is not None:
+        raise EvaluationError(reason)
+    batch_size = fixed_batch_size(model) or batch_size
+    rows = batch_size if stateful_layers(model) else None
+    metrics, predicted = _tested(model, test, batch_size)
     _check_finite(predicted.predictions)
-    known = _known_rows(dataset.test, fixed)
+    known = _known_rows(test, rows)
     said = (metrics, predicted)
-    if known is not dataset.test:
+    if known is not test:
         said = _tested(model, known, batch_size)
     _save_verified(model, *said, known, directory, batch_size, notices)
+    if isinstance(dataset.test, Split):  # of which the model may have been given other targets
+        predicted = replace(predicted, y=dataset.test.y)
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
-    write_input_example(known.x, folder / "input_example.npz", rows=fixed)
+    write_input_example(known.x, folder / "input_example.npz", rows=rows)
     loss = model.loss if model.compiled else None
     made = report(
         predicted,
@@ -132,20 +136,19 @@ def evaluate(
         artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)],
         baseline=baseline(
             model, dataset, predicted, metrics, batch_size=batch_size, notices=notices
-        ),
+        )
+        if _same_targets(test, dataset.test)
+        else {},
         confusion=made.confusion,
     )
 
 
-def _fixed_batch_size(model: keras.Model, rows: int) -> int | None:
-    """Return the only batch size that stateful layers take; None if there are none."""
-    size = fixed_batch_size(model) if stateful_layers(model) else None
-    if size is not None and rows % size:
-        raise EvaluationError(
-            f"its stateful layers take batches of {size} rows alone, and the test split has {rows} "
-            f"rows; choose its size so that they are a multiple of {size}"
-        )
-    return size
+def _same_targets(given: Split | Stream, test: Split | Stream) -> bool:
+    """Whether a model was tested with the dataset's targets, not with what `fit` makes of them."""
+    if given is test:
+        return True
+    both = (given, test)
+    return all(isinstance(one, Split) for one in both) and np.array_equal(*(one.y for one in both))
 
 
 def _known_rows(test: Split | Stream, rows: int | None) -> Split:

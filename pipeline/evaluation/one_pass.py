@@ -18,6 +18,7 @@ from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Stream
 from pipeline.training.overrides import overrides
 from pipeline.training.plain_logs import plain_logs
+from pipeline.training.stateful import forget_batches
 
 _KEY = "predictions, which are no metric"
 # What Keras 3.15 runs for a batch between `evaluate` or `predict` and the metrics. A loss of the
@@ -93,22 +94,6 @@ def predict(model: keras.Model, data: Split | Stream, batch_size: int) -> Predic
         predictions.append(model.predict(x, batch_size=size, verbose=0))
         targets.append(keras.tree.map_structure(np.asarray, y, none_is_leaf=False))
     return Predicted(_together(predictions), _together(targets))
-
-
-def forget_batches(model: keras.Model) -> None:
-    """Let stateful layers begin anew, as they do in a model that was just loaded."""
-    for layer in stateful_layers(model):
-        layer.reset_state()
-
-
-def stateful_layers(model: keras.Model) -> list[Any]:
-    """Return the layers that begin a batch with what they made of the one before."""
-    layers = model._flatten_layers(include_self=False)
-    return [
-        layer
-        for layer in layers
-        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state")
-    ]
 
 
 def has_own_way(model: keras.Model) -> bool:

@@ -17,6 +17,8 @@ _TYPE_NAMES = {bool: "true or false", int: "an integer", float: "a number", str:
 
 def discover(
     hypermodel: keras_tuner.HyperModel | Callable[[keras_tuner.HyperParameters], keras.Model],
+    *,
+    compiled: bool = True,
 ) -> keras_tuner.HyperParameters:
     """Find every hyperparameter that a hypermodel declares while it builds, conditional ones too.
 
@@ -26,13 +28,14 @@ def discover(
 
     Args:
         hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)`.
+        compiled: Whether it must compile its models, unless it has a `fit` of its own.
 
     Returns:
         The search space; parents come before the hyperparameters that depend on them.
 
     Raises:
         TypeError: The hypermodel is neither, or its build returns no `keras.Model`.
-        ValueError: The model is not compiled, and the hypermodel has no `fit` of its own.
+        ValueError: The model is not compiled, although it must be.
     """
     space = keras_tuner.HyperParameters()
     if isinstance(hypermodel, keras_tuner.HyperModel):
@@ -53,7 +56,7 @@ def discover(
         while scope is not None:
             attempted.append(scope)
             hp = _inside(space, scope)
-            _check_model(build(hp), compiled=not _trains_itself(hypermodel))
+            _check_model(build(hp), compiled=compiled and not _trains_itself(hypermodel))
             space.merge(hp, overwrite=False)
             entered += hp.active_scopes
             passed += hp.inactive_scopes

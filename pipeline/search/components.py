@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import keras_tuner
 
-from pipeline.configuration.config import ConfigError, Training
+from pipeline.configuration.config import Compile, ConfigError, Training
 from pipeline.configuration.config import Features as FeatureSettings
 from pipeline.datasets.dataset import Dataset, Stream
 from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
+from pipeline.search.compilation import make_compilation
 from pipeline.search.targets import Target, explained
 from pipeline.seeds import derive_seed
 from pipeline.training.trainer import Trainer
@@ -68,10 +69,11 @@ class _FunctionHyperModel(keras_tuner.HyperModel):
 
 
 def make_space(
-    hypermodel: keras_tuner.HyperModel, overrides: Mapping[str, Any]
+    hypermodel: keras_tuner.HyperModel, overrides: Mapping[str, Any], compile_node: Compile
 ) -> keras_tuner.HyperParameters:
     """Explore what the hypermodel declares, and override it with `hyperparameters`."""
-    declared = explained("model", spaces.discover, hypermodel)
+    whole = compile_node.optimizer is not None and compile_node.loss is not None
+    declared = explained("model", spaces.discover, hypermodel, compiled=not whole)
     return explained("hyperparameters", spaces.override, declared, overrides)
 
 
@@ -130,6 +132,7 @@ def make_trainer(
     hypermodel: keras_tuner.HyperModel,
     objective: keras_tuner.Objective,
     training: Training,
+    compile_node: Compile,
     callbacks: Mapping[str, Node],
     checkpoint_seconds: float,
 ) -> Trainer:
@@ -140,6 +143,7 @@ def make_trainer(
         hypermodel: What builds the models.
         objective: What is optimised.
         training: How each trial is trained.
+        compile_node: What models are compiled with in place of what their hypermodel says.
         callbacks: What names the Keras callbacks of each training.
         checkpoint_seconds: How often the state of a running training is kept.
 
@@ -153,6 +157,7 @@ def make_trainer(
         dataset=dataset,
         objective=objective,
         batch_size=training.batch_size,
+        compiled_with=make_compilation(compile_node),
         callbacks=make_callbacks,
         precision=training.precision.value,
         checkpoint_seconds=checkpoint_seconds,

@@ -61,7 +61,7 @@ class Executions:
             path = self.files.weights(trial.trial_id, execution)
             result = TrainingResult.find(path, seed)
             if result is None:
-                result = self._train(trial, execution, seed, on_epoch_end)
+                result = self._train(trial, attempt, execution, on_epoch_end)
                 result.save(path, seed)
             else:  # an earlier process trained it
                 for epoch, logs in result.logs.items():
@@ -74,16 +74,17 @@ class Executions:
         return derive_seed(self.seed, "execution", trial_id, attempt, execution)
 
     def _train(
-        self, trial: Trial, execution: int, seed: int, on_epoch_end: EpochOfExecution
+        self, trial: Trial, attempt: int, execution: int, on_epoch_end: EpochOfExecution
     ) -> TrainingResult:
         initial_epoch, epochs = epoch_range(trial.hyperparameters.values, self.epochs)
         task = Execution(
             hyperparameters=trial.hyperparameters,
-            seed=seed,
+            seed=self.seed_of(trial.trial_id, attempt, execution),
             initial_epoch=initial_epoch,
             epochs=epochs,
             weights=self._parents_weights(trial, execution),
             checkpoint=self.files.checkpoint(trial.trial_id, execution),
+            folder=_folder(trial.trial_id, attempt, execution),
         )
 
         def tell(epoch: int, logs: Mapping[str, float]) -> None:
@@ -98,3 +99,9 @@ class Executions:
         if parent is None:
             return None
         return TrainingResult.load(self.files.weights(parent, execution)).weights
+
+
+def _folder(trial: str, attempt: int, execution: int) -> str:
+    """Return where the callbacks of an execution write, under what they name."""
+    again = f"attempt{attempt}/" if attempt else ""
+    return f"{trial}/{again}execution{execution}"

@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 
 from pipeline.configuration.config import Final
+from pipeline.datasets.splits import Split
+from pipeline.datasets.streams import Stream
 from pipeline.evaluation import best_model as evaluation
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
@@ -66,6 +68,9 @@ def evaluate_best(
         and (directory / known.model).exists()
     ):
         return known
+    test = trainer.dataset.test
+    if attempt.epochs:  # else `fit` does not let anybody see where it begins to train
+        test = trainer.as_validated(best.hyperparameters, test)
     if final.retrain:
         with _told(best.trial_id, trainer, directory, what_next):
             model = trainer.retrain(
@@ -80,7 +85,7 @@ def evaluate_best(
         seed = tuner.execution_seed(best.trial_id, execution)
         model = trainer.restore(best.hyperparameters, trained.weights, seed=seed)
     batch_size = trainer.batch_size_of(best.hyperparameters)
-    tested = _tested(model, best.trial_id, trainer, begin, directory, batch_size)
+    tested = _tested(model, best.trial_id, trainer, begin, directory, batch_size, test)
     return EvaluationEnd(
         trial=best.trial_id,
         retrained=final.retrain,
@@ -120,6 +125,7 @@ def _tested(
     begin: SearchBegin,
     directory: Path,
     batch_size: int,
+    test: Split | Stream,
 ) -> evaluation.Evaluation:
     """Return what the test of the model says, or say why there is none."""
     try:
@@ -130,6 +136,7 @@ def _tested(
             objective=begin.objective,
             batch_size=batch_size,
             notices=trainer.notices,
+            test=test,
         )
     except (evaluation.EvaluationError, evaluation.VerificationError) as error:
         raise SearchError(f"the best model (trial {trial}): {error}", directory) from error

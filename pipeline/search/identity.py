@@ -90,7 +90,8 @@ def users_modules(config: Config, config_dir: Path | None = None) -> dict[str, s
     Returns:
         A digest of each, by name. `__main__` is one where it has what is reached.
     """
-    nodes = [config.dataset, config.model, config.strategy, config.callbacks]
+    groups = [config.dataset, config.model, config.strategy]
+    nodes = [*groups, config.callbacks, asdict(config.compile)]
     names = [*named_paths(nodes)]
     main, used = main_code(names)
     folders = [Path.cwd(), *([] if config_dir is None else [config_dir])]
@@ -156,6 +157,9 @@ def fingerprint(
         "seed": config.seed,
         "final": asdict(config.final),
     }
+    given = {key: value for key, value in asdict(config.compile).items() if value is not None}
+    if given:  # a search of before these could be given is the same without them
+        decisive["compile"] = given
     text = json.dumps(decisive, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

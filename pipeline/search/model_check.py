@@ -69,7 +69,7 @@ def check_models(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[s
         other = trainer.build(_sampled(space), seed)
         _check_parts(other, notices)
         refused = refusal is not None and _refusal(other, trainer) is not None
-    except (VerificationError, OSError):
+    except (VerificationError, OSError, keras_tuner.errors.FatalError):
         raise
     except USERS_FAILURES:  # what a model raises when it is built fails its trial, not the search
         return sentences
@@ -82,6 +82,8 @@ def _refusal(model: keras.Model, trainer: Trainer) -> str | None:
     """Say what of one batch a model cannot do; None if it can do all that a training needs."""
     if has_own_fit(trainer.hypermodel):
         return None
+    if (uneven := trainer.uneven_batches(model)) is not None:
+        return f"model: {uneven}"
     if not model.compiled:
         return "model: it is not compiled: call model.compile(...) in build, or define a fit"
     part, x, y, weight = _small_part(model, trainer.dataset.train)

@@ -252,7 +252,7 @@ class _Parts:
         """Build everything, the cheap first, so that a mistake is answered early."""
         obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
-        space = components.make_space(hypermodel, config.hyperparameters)
+        space = components.make_space(hypermodel, config.hyperparameters, config.compile)
         oracle = components.make_oracle(
             config.strategy,
             space,
@@ -267,6 +267,7 @@ class _Parts:
             hypermodel,
             oracle.objective,
             config.training,
+            config.compile,
             config.callbacks,
             config.checkpoint.every_seconds,
         )

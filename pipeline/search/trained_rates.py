@@ -3,7 +3,8 @@
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EpochEnd
 from pipeline.journal.history import History
-from pipeline.training.final_callbacks import RATE, Rates, TrainedRates
+from pipeline.training.final_callbacks import Rates, TrainedRates
+from pipeline.training.learning_rates import RATE
 
 
 def trained_rates(history: History, attempt: Attempt, execution: int) -> TrainedRates:

@@ -8,16 +8,21 @@ import keras
 import keras_tuner
 
 from pipeline.frozen.part import FrozenPart
-from pipeline.training.callback_files import go_on_writing, leave_to_checkpoint
+from pipeline.training.callback_files import go_on_writing
 from pipeline.training.callback_state import callback_state, restore_callback
 from pipeline.training.checkpoint import Checkpoint, TrainingState
 from pipeline.training.execution import Execution
 from pipeline.training.fitting import Fitting
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import TrainingResult
+from pipeline.training.scored_weights import ScoredWeights
 from pipeline.training.weights import Weights
 
 EpochListener = Callable[[int, Mapping[str, float]], None]
+_UNSCORED = (
+    "a callback exchanges the weights at the end of a training, but {name} is not among what a "
+    "test of them reports: the best epoch's weights are kept"
+)
 
 
 class DivergedError(ArithmeticError):
@@ -62,6 +67,8 @@ class BestEpoch(keras.callbacks.Callback):
         self._others: Sequence[keras.callbacks.Callback] = ()
         self._tell: Callable[[str], None] = lambda _sentence: None
         self._restored: TrainingState | None = None
+        self._scored = ScoredWeights((), self._copied)
+        self._of_end: dict[str, float] | None = None
 
     def begin(
         self,
@@ -76,7 +83,7 @@ class BestEpoch(keras.callbacks.Callback):
             execution: What is trained.
             fitting: What is fit for it: a whole model, or what follows its frozen part.
             every_seconds: Least time between two writes of the training's state.
-            tell: Told what of the callbacks cannot be kept.
+            tell: Told what of the callbacks cannot be kept, or not be scored.
 
         Returns:
             The absolute number of the first epoch to train; that of the execution's end if an
@@ -85,13 +92,11 @@ class BestEpoch(keras.callbacks.Callback):
         Raises:
             DamagedFileError: The checkpoint cannot be read.
         """
-        self._part = fitting.part
+        self._part, self._tell = fitting.part, tell
         checkpoint = Checkpoint.of(execution, self._part, every_seconds)
         if checkpoint is None:
             return execution.initial_epoch
-        self._checkpoint, self._others, self._tell = checkpoint, fitting.callbacks, tell
-        for callback in self._others:
-            leave_to_checkpoint(callback)
+        self._checkpoint, self._others = checkpoint, fitting.callbacks
         state = checkpoint.load()
         if state is None:
             return execution.initial_epoch
@@ -134,7 +139,7 @@ class BestEpoch(keras.callbacks.Callback):
             check_objective(values, self._objective)
         score = values.get(self._objective.name, math.nan)
         if math.isfinite(score) and self._is_best(score):
-            self._best_epoch, self._weights = epoch, Weights.of(self.model, self._part)
+            self._best_epoch, self._weights = epoch, self._scored.of_epoch
 
     def _report(self, epoch: int, logs: Mapping[str, Any] | None) -> dict[str, float]:
         values = plain_logs(logs)
@@ -159,7 +164,28 @@ class BestEpoch(keras.callbacks.Callback):
     def _trained(self) -> keras.Model:
         return self._part.head if self._part else self.model
 
-    def objective_named(self) -> keras.callbacks.Callback:
+    @property
+    def _kept(self) -> keras.Model:
+        """The model whose weights are kept."""
+        return self.model
+
+    def _copied(self) -> Weights:
+        return Weights.of(self._kept, self._part)
+
+    def around(
+        self, callbacks: Sequence[keras.callbacks.Callback], waiting: keras.callbacks.Callback
+    ) -> list[keras.callbacks.Callback]:
+        """Return a training's callbacks with this one behind them, and what it needs to see.
+
+        Args:
+            callbacks: As the configuration names them.
+            waiting: Calls those of them that wait for what others report.
+        """
+        self._scored = ScoredWeights(callbacks, self._copied)
+        before = [self._scored.before(), self._objective_named()]
+        return [*before, *callbacks, self._objective_check(), waiting, self._scored, self]
+
+    def _objective_named(self) -> keras.callbacks.Callback:
         """Return a callback that gives those after it the objective by its name.
 
         Keras's logs do not have that name where the objective is one of a metric's several values.
@@ -167,26 +193,51 @@ class BestEpoch(keras.callbacks.Callback):
         name = self._objective.name
 
         def on_epoch_end(epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG001
-            if logs is not None and name in (values := plain_logs(logs)):
+            values = plain_logs(logs)
+            if name not in values:
+                self._scored.score_later()
+            elif logs is not None:
                 logs.setdefault(name, values[name])
 
         return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
 
-    def objective_check(self) -> keras.callbacks.Callback:
-        """Return a callback that ends the training like this one if the objective is missing."""
+    def _objective_check(self) -> keras.callbacks.Callback:
+        """Return a callback that ends the training if nobody has reported the objective.
+
+        Those that wait for it would warn that they miss it.
+        """
 
         def on_epoch_end(epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            if self._objective_in_logs and self._objective.name not in (logs or {}):
+            if self._objective_in_logs and self._objective.name not in plain_logs(logs):
                 self._see(epoch, logs)
 
         return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+
+    def score_end(self, test: Callable[[], Mapping[str, float]]) -> None:
+        """Let what the training has ended with be its result, if no epoch was scored with that.
+
+        Args:
+            test: Gives the metrics on the validation data, as an epoch reports them.
+        """
+        ended, name = self._scored.of_end, self._objective.name
+        if ended is None or not self._logs:
+            return
+        values = plain_logs(test())
+        if name not in values:
+            self._tell(_UNSCORED.format(name=name))
+            return
+        last = max(self._logs)
+        self._of_end = {**self._logs[last], **values}
+        self._best_epoch, self._weights = last, ended
 
     def result(self, initial_epoch: int) -> TrainingResult:
         """Return the best epoch's result."""
         if self._best_epoch is None or self._weights is None:
             raise DivergedError(self._divergence(initial_epoch))
-        metrics = self._logs[self._best_epoch]
+        metrics = self._of_end or self._logs[self._best_epoch]
         score = metrics[self._objective.name]
+        if not math.isfinite(score):
+            raise DivergedError(f"{self._objective.name} is not a finite number: {score}")
         return TrainingResult(score, self._best_epoch, metrics, self._weights, self._logs)
 
     def _is_best(self, score: float) -> bool:
@@ -202,17 +253,6 @@ class BestEpoch(keras.callbacks.Callback):
         reported = [logs[name] for logs in self._logs.values() if name in logs]
         values = ", ".join(map(str, reported[:3]))
         return f"{name} was not a finite number at any of {len(self._logs)} epochs ({values})"
-
-
-def in_order(
-    callbacks: Sequence[keras.callbacks.Callback], watcher: BestEpoch
-) -> list[keras.callbacks.Callback]:
-    """Return the callbacks with the watcher last, and what it does for the objective first."""
-    first = [watcher.objective_named()]
-    if all(type(callback).__module__.startswith(("keras.", "pipeline.")) for callback in callbacks):
-        # Callbacks of others may add metrics; Keras's would warn that they miss the objective.
-        first.append(watcher.objective_check())
-    return [*first, *callbacks, watcher]
 
 
 def check_objective(values: Mapping[str, Any], objective: keras_tuner.Objective) -> None:

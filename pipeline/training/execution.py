@@ -20,6 +20,8 @@ class Execution:
         weights: Weights to start from; None starts from fresh ones.
         checkpoint: Where the training's state is kept while it runs, and continued from if there
             is one of an earlier process; None keeps none.
+        folder: A relative path, `0003/execution0` for example, under which its callbacks write;
+            None lets them write where they name.
     """
 
     hyperparameters: keras_tuner.HyperParameters
@@ -28,3 +30,4 @@ class Execution:
     epochs: int
     weights: Weights | None = None
     checkpoint: Path | None = None
+    folder: str | None = None

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 from pipeline.training.failures import SentenceError, is_trials_own, sentence
+from pipeline.training.learning_rates import RATE, is_settable, optimizers
 from pipeline.training.notices import Notices
 
-RATE = "learning_rate"
 Rates = Mapping[str, float]
 """What Keras logs: `learning_rate`, or `learning_rate_NAME` of each of several optimizers."""
 
@@ -137,9 +137,9 @@ class _Replay(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         optimizer = getattr(self.model, "optimizer", None)  # absent if a user's `fit` has its own
         rates = self._rates.get(epoch, {})
-        for one in getattr(optimizer, "optimizers", [optimizer]):
+        for one in optimizers(optimizer):
             name = RATE if one is optimizer else f"{RATE}_{one.name}"
-            if name in rates and isinstance(getattr(one, RATE, None), keras.Variable):
+            if name in rates and is_settable(one):
                 one.learning_rate = rates[name]
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import keras
 
-from pipeline.datasets.feed import AnyExamples, Epochs
+from pipeline.datasets.feed import AnyExamples, Epochs, Feed
 from pipeline.frozen.part import FrozenPart
 from pipeline.frozen.watch import may_unfreeze, watches
 from pipeline.training.compile_arguments import compile_arguments
+from pipeline.training.stateful import Forgetting, forget_batches, stateful_layers
 from pipeline.training.throughput import Throughput, makes_its_steps
 
 _FAST = Throughput()
@@ -92,18 +93,21 @@ class Fitting:
 
         Args:
             callbacks: Its callbacks, in order, with those that the training itself needs.
-            seed: What decides the order of the examples.
+            seed: What decides the order of the examples, which stateful layers are given as it is.
             initial_epoch: Absolute number of the first epoch.
             epochs: Absolute number of the epoch before which the training ends; if the first one
                 is not before it, there is nothing left to train.
         """
         if initial_epoch >= epochs:
+            self._end_again(callbacks, epochs=epochs)
             return
         trained, steps = self.trained, self.train.steps(self.batch_size)
         trained.steps_per_execution = self.steps_per_execution
         # What asks for more batches than an epoch has would be given the next one's.
         exact = makes_its_steps(trained) or bool(steps % self.steps_per_execution)
         feed = self.train.feed(self.batch_size, Epochs(seed, initial_epoch, epochs, exact))
+        if stateful_layers(trained):
+            feed = Feed(self.train.in_order(self.batch_size), callbacks=[Forgetting()])
         callbacks = [*feed.callbacks, *callbacks]
         with self.throughput.stepping(trained.optimizer):
             trained.fit(
@@ -116,6 +120,23 @@ class Fitting:
                 initial_epoch=initial_epoch,
                 epochs=epochs,
             )
+
+    def tested(self) -> dict[str, Any]:
+        """Return what a validation reports of the model as it is, named as an epoch reports it."""
+        forget_batches(self.trained)
+        batches = self._validation_batches(self.callbacks)
+        values = self.trained.evaluate(batches, verbose=0, return_dict=True)
+        return {f"val_{name}": value for name, value in values.items()}
+
+    def _end_again(self, callbacks: Sequence[keras.callbacks.Callback], *, epochs: int) -> None:
+        """End a training of which an earlier process trained all, as `keras.Model.fit` ends it."""
+        told = keras.callbacks.CallbackList(
+            list(callbacks), add_history=True, model=self.model, epochs=epochs, verbose=0
+        )
+        told.on_train_begin()
+        if isinstance(self.trained.optimizer, keras.Optimizer):
+            self.trained.optimizer.finalize_variable_values(self.trained.trainable_weights)
+        told.on_train_end()
 
     def _validation_batches(self, callbacks: Sequence[keras.callbacks.Callback]) -> Any:
         if self.validation is None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from pipeline.training.best_epoch import (
     ObjectiveNotFoundError,
     check_objective,
 )
+from pipeline.training.build_shapes import build_shapes
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import TrainingResult
 from pipeline.training.weights import Weights
@@ -36,6 +38,7 @@ class OwnEpochs(BestEpoch):
         on_epoch_end: Told of every epoch.
         should_stop: Asked at the end of every epoch; if it says so, the training ends there.
         initial_epoch: Absolute number of the first epoch.
+        model: What the hypermodel has built; `fit` may train it inside of another model.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class OwnEpochs(BestEpoch):
         should_stop: Callable[[], bool],
         *,
         initial_epoch: int,
+        model: keras.Model,
     ) -> None:
         super().__init__(objective, on_epoch_end, should_stop, objective_in_logs=False)
         self._next_epoch = initial_epoch
+        self._built = model
         self._offset = 0
         self._seen: list[Any] = []
         self._returned: Mapping[str, float] | None = None
@@ -90,12 +95,24 @@ class OwnEpochs(BestEpoch):
 
     def result(self, initial_epoch: int) -> TrainingResult:
         """Return what was taken, or the best epoch's result."""
+        result = self._taken() or super().result(initial_epoch)
+        return replace(result, weights=replace(result.weights, shapes=build_shapes(self._built)))
+
+    def _taken(self) -> TrainingResult | None:
+        """Return what `fit` returned, if that and not an epoch is the result."""
         if self._returned is None or self._weights is None:
-            return super().result(initial_epoch)
+            return None
         score = self._returned[self._objective.name]
         if not math.isfinite(score):
             raise DivergedError(f"{self._objective.name} is not a finite number: {score}")
         return TrainingResult(score, self._best_epoch, self._returned, self._weights, self._logs)
+
+    @property
+    def _kept(self) -> keras.Model:
+        """The model that was built, if what `fit` trains has it; else what `fit` trains."""
+        trained = {id(variable) for variable in self.model.weights}
+        has_it = {id(variable) for variable in self._built.weights} <= trained
+        return self._built if self._built.weights and has_it else self.model
 
     def _absolute(self, epoch: int) -> int:
         """Return the number of an epoch that `fit` numbers from where a phase of it began."""

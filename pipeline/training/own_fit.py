@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,8 +12,10 @@ import keras_tuner
 from pipeline.datasets.given import Given, to_evaluate, to_validate
 from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Stream
+from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.best_epoch import EpochListener
 from pipeline.training.notices import Notices
+from pipeline.training.own_arguments import doubled_argument, noted_arguments
 from pipeline.training.own_epochs import OwnEpochs
 from pipeline.training.plain_logs import plain_logs
 
@@ -59,6 +59,8 @@ class _Call:
 
     def made(self, start: Start, omitted: set[str]) -> Any:
         given = {name: value for name, value in self.arguments.items() if name not in omitted}
+        if (fixed := fixed_batch_size(start.model)) is not None and "batch_size" in given:
+            given["batch_size"] = fixed
         return self.fit(
             self.hyperparameters,
             start.model,
@@ -69,7 +71,7 @@ class _Call:
 
     def refused(self, error: TypeError) -> str | None:
         """Return the argument that `fit` sets itself, if that is what Python complains of."""
-        name = _doubled_argument(error)
+        name = doubled_argument(error)
         return name if name in _MAY_SET & self.arguments.keys() else None
 
 
@@ -152,7 +154,8 @@ class OwnFit:
         """
         begun, returned = self.call(hyperparameters, data, start, **arguments)
         assert begun.watcher is not None, "every start has one"
-        validation = to_evaluate(self._validation, self._batch_size(hyperparameters))
+        batch_size = fixed_batch_size(begun.model) or self._batch_size(hyperparameters)
+        validation = to_evaluate(self._validation, batch_size)
         evaluate = functools.partial(_validation_metrics, begun.model, validation)
         if not begun.watcher.take(returned, begun.model, evaluate):
             self._notices.tell(_UNSEEN)
@@ -190,7 +193,7 @@ class OwnFit:
         if not self._omitted:
             return None
         start = call.start()
-        with _noted_arguments(start.model) as noted:
+        with noted_arguments(start.model) as noted:
             try:
                 returned = call.made(start, self._omitted)
             except Exception as error:
@@ -274,26 +277,3 @@ def _validation_metrics(model: keras.Model, given: Given) -> Mapping[str, float]
     except Exception:
         return {}
     return plain_logs({f"val_{name}": value for name, value in metrics.items()})
-
-
-@contextlib.contextmanager
-def _noted_arguments(model: keras.Model) -> Iterator[set[str]]:
-    """Note the names of the arguments that a model's `fit` is given while the block runs."""
-    noted: set[str] = set()
-    fit = model.fit
-    positions = list(inspect.signature(fit).parameters)
-
-    def noting(*args: Any, **kwargs: Any) -> Any:
-        noted.update(positions[: len(args)], kwargs)
-        return fit(*args, **kwargs)
-
-    model.fit = noting
-    try:
-        yield noted
-    finally:
-        del model.fit
-
-
-def _doubled_argument(error: TypeError) -> str | None:
-    match = re.search(r"got multiple values for (?:keyword )?argument '(\w+)'", str(error))
-    return match[1] if match else None

@@ -10,9 +10,9 @@ def plain_logs(logs: Mapping[str, Any] | None) -> dict[str, float]:
     """Return what Keras reports as numbers, each with a name of its own.
 
     The result of a metric may be an array or a sequence: `f1` with a value for each of three
-    classes is `f1_0`, `f1_1` and `f1_2`, and a matrix `m` is `m_0_0`, `m_0_1` and so on. A single
-    value keeps the metric's name, whatever its shape. The entries of a dictionary stand by their
-    own names, as Keras 3.15 has them (`pythonify_logs`).
+    classes is `f1_0`, `f1_1` and `f1_2`, and a matrix `m` is `m_0_0`, `m_0_1` and so on. The plain
+    name is that of their mean. A single value keeps the metric's name, whatever its shape. The
+    entries of a dictionary stand by their own names, as Keras 3.15 has them (`pythonify_logs`).
 
     Args:
         logs: Keras's logs, a callback's additions included. Texts and None are no numbers, and
@@ -25,13 +25,24 @@ def plain_logs(logs: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        yield from plain_logs(value).items()
+        return
+    numbers = list(_parts(name, value))
+    if len(numbers) > 1:
+        yield name, sum(number for _, number in numbers) / len(numbers)
+    yield from numbers
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """Yield each number of a value, by the metric's name and its place in it."""
     if value is None or isinstance(value, str | bytes):
         return
     if isinstance(value, Mapping):
         yield from plain_logs(value).items()
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _numbers(name if len(value) == 1 else f"{name}_{index}", item)
+            yield from _parts(name if len(value) == 1 else f"{name}_{index}", item)
     else:
         array = np.asarray(value)
         for indices, number in np.ndenumerate(array):

@@ -98,7 +98,8 @@ class Preparation:
 
     def of_own_fit(self, model: keras.Model) -> None:
         """Prepare a model for its hypermodel's own `fit`, and say what it has of features."""
-        if not has_frozen_weights(model):  # which it may unfreeze before it trains
+        # What is not built yet has no weights, and `fit` may unfreeze some before it trains.
+        if model.built and not has_frozen_weights(model):
             build_optimizer(model)
         # Loss and metrics wait for the targets that `fit` prepares.
         self.fitting(model, self.dataset.train)

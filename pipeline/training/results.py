@@ -52,6 +52,7 @@ class TrainingResult:
             "logs": list(self.logs.items()),
             "weights": len(self.weights.model),
             "frozen": None if self.weights.frozen is None else self.weights.frozen.digest,
+            "shapes": self.weights.shapes,
         }
         if self.weights.frozen is not None:
             _save_frozen(path.parent, self.weights.frozen)
@@ -97,7 +98,9 @@ class TrainingResult:
             score=head["score"],
             best_epoch=head["best_epoch"],
             metrics=head["metrics"],
-            weights=Weights(tuple(arrays[:count]), tuple(arrays[count:]), frozen),
+            weights=Weights(
+                tuple(arrays[:count]), tuple(arrays[count:]), frozen, head.get("shapes")
+            ),
             logs=dict(head["logs"]),
         )
 

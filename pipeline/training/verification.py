@@ -15,11 +15,13 @@ import keras
 import numpy as np
 
 from pipeline.datasets.any_examples import examples_of
-from pipeline.datasets.feed import Epochs
+from pipeline.datasets.feed import Epochs, Feed
 from pipeline.training.best_epoch import EpochListener
+from pipeline.training.callback_order import in_order
 from pipeline.training.own_fit import has_own_fit
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import Logs, TrainingResult
+from pipeline.training.stateful import Forgetting, stateful_layers
 from pipeline.training.throughput import steps_as_compiled, validation_as_trained
 from pipeline.training.traces import Traces
 from pipeline.training.trainer import Execution, Trainer
@@ -213,10 +215,15 @@ def train_plainly(
         execution.weights.apply(model)
     for variable in model.trainable_variables:
         variable.assign(perturb(keras.ops.convert_to_numpy(variable)))
-    batch_size = trainer.batch_size_of(execution.hyperparameters)
+    batch_size = trainer.batch_size_for(model, execution.hyperparameters)
     epochs = Epochs(execution.seed, execution.initial_epoch, execution.epochs, exact=True)
-    feed = examples_of(trainer.dataset.train).feed(batch_size, epochs)
+    examples = examples_of(trainer.dataset.train)
+    feed = examples.feed(batch_size, epochs)
+    if stateful_layers(model):
+        feed = Feed(examples.in_order(batch_size), callbacks=[Forgetting()])
     validation = examples_of(trainer.dataset.validation)
+    beside = replace(execution, folder=execution.folder and f"{execution.folder}-plain")
+    callbacks = in_order(trainer.callbacks_of(beside), beside, trainer.notices.tell)
     logs: dict[int, dict[str, float]] = {}
     noted = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, values: logs.update({epoch: plain_logs(values)})
@@ -225,7 +232,7 @@ def train_plainly(
         feed.x,
         shuffle=False,
         validation_data=validation.in_order(batch_size),
-        callbacks=[*feed.callbacks, _Resumed(states, perturb), *trainer.callbacks(), noted],
+        callbacks=[*feed.callbacks, _Resumed(states, perturb), *callbacks, noted],
         initial_epoch=execution.initial_epoch,
         epochs=execution.epochs,
         verbose=0,

@@ -1,7 +1,8 @@
 """A model's weights and its optimizer's state, as arrays."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,11 +32,14 @@ class Weights:
         optimizer: The optimizer's variables (iterations, learning rate, moments), in Keras's
             order; empty if the model has none.
         frozen: Those of the model's frozen part, if `model` has only the rest.
+        shapes: What the model was built with, as its `get_build_config` tells, if its hypermodel
+            leaves that to its training.
     """
 
     model: tuple[np.ndarray, ...]
     optimizer: tuple[np.ndarray, ...]
     frozen: FrozenWeights | None = None
+    shapes: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, model: keras.Model, part: FrozenPart | None = None) -> "Weights":

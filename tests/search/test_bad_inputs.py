@@ -127,6 +127,7 @@ class Bad:
 CONFIGURATION = [
     Bad("training.epoch=3", "'epoch' of training is not known", "allowed: batch_size, epochs"),
     Bad("epochs=3", "key 'epochs' is not known", "allowed: callbacks, checkpoint, choices"),
+    Bad("+compile.weights=1", "'compile.weights' is not known", "loss, metrics, optimizer"),
     Bad("++training.other=1", "'training.other' is not known", "batch_size, epochs"),
     Bad("strategies=random", "'strategies' is not known", "did you mean 'strategy'?"),
     Bad("strategy=hypeband", "strategy=hypeband", "allowed: bayesian, grid, hyperband, random"),
@@ -284,6 +285,13 @@ PARTS = [
         "dataset=wine +callbacks.mine._target_=keras.callbacks.ModelCheckpoint",
         "callbacks.mine lacks filepath",
         "+callbacks.mine.filepath=VALUE",
+    ),
+    Bad("dataset=wine compile.loss=hubr", "compile.loss=hubr is not a Keras loss", "mean 'huber'?"),
+    Bad("dataset=wine compile.metrics=mae", "received 'mae'", "compile.metrics must be a list"),
+    Bad(
+        "dataset=wine 'compile.optimizer={_target_: keras.optimizers.Sgd}'",
+        "'Sgd' of keras.optimizers is not known",
+        "did you mean 'SGD'?",
     ),
     Bad("dataset=wine hyperparameters.unitz=3", "unitz is unknown", "known are units"),
     Bad("dataset=wine hyperparameters.units=[]", "received []", "at least one value"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.configuration.composition import compose_config
 from pipeline.configuration.config import Resume
 from pipeline.journal.callbacks import EvaluationEnd, SearchEnd, Status
 from pipeline.journal.history import FILE_NAME, read
@@ -99,3 +100,15 @@ def test_what_goes_on_in_spite_of_a_changed_module(records, changes, continued, 
     with open_folder(tmp_path, begin, Resume.auto) as folder:
         assert (folder.path.name == BEGUN.search) is continued
         assert [sentence.startswith(said or "") for sentence in folder.told] == [True] * bool(said)
+
+
+def test_what_models_are_compiled_with_counts_if_it_is_given():
+    def of(*overrides):
+        config = compose_config(["dataset=wine", *overrides])
+        return identity.fingerprint(config, "digest", "source", [])
+
+    assert (
+        len({of(), of("compile.loss=mae"), of("compile.loss=mse"), of("compile.optimizer=sgd")})
+        == 4
+    )
+    assert of("training.verify=1") == of()

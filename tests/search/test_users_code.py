@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.datasets import wine
 from pipeline.journal.history import read
 from tests.commands import alone
+from tests.training.test_callback_folders import shown
 
 pytestmark = pytest.mark.usefixtures("tested_untraced")
 
@@ -277,11 +278,14 @@ def build(hp):
     return model
 """
     write_model(tmp_path, code, "_target_: mine.build\n")
-    ended = command(f"{TINY} strategy.max_trials=1 objective.name=val_f1_1 objective.direction=max")
+    ended = command(f"{TINY} strategy.max_trials=1 objective.name=val_f1 objective.direction=max")
     assert (ended.code, ended.err) == (0, "")
-    names = {"loss", "f1_0", "f1_1", "f1_2"}
-    for trial in check_layout(store, trials=1, objective="val_f1_1"):
-        assert names | {f"val_{name}" for name in names} <= {*trial.data.metrics}
+    names = {"loss", "f1", "f1_0", "f1_1", "f1_2"}
+    for trial in check_layout(store, trials=1, objective="val_f1"):
+        metrics = trial.data.metrics
+        assert names | {f"val_{name}" for name in names} <= {*metrics}
+        of_classes = [metrics[f"val_f1_{number}"] for number in range(3)]
+        assert metrics["val_f1"] == pytest.approx(np.mean(of_classes))
     (search,) = runs(store, "search")
     assert {f"test_{name}" for name in names} <= {*search.data.metrics}
     (table,) = (tmp_path / "outputs/searches").glob("*/epochs.csv")
@@ -350,6 +354,35 @@ def test_a_subclassed_model_that_cannot_be_loaded_again(command, tmp_path, store
     assert "@keras.saving.register_keras_serializable()" in ended.err
     assert "get_config" in ended.err
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_fit_that_crops_and_a_model_that_it_builds(command, tmp_path, store):
+    register = '\n\n@keras.saving.register_keras_serializable("mine")'
+    code = """
+
+class Cropping(keras_tuner.HyperModel):
+    def build(self, hp):
+        return build(hp)
+
+    def fit(self, hp, model, x, y, validation_data, **kwargs):
+        x_val, y_val = validation_data
+        return model.fit(x[:, :5], y, validation_data=(x_val[:, :5], y_val), **kwargs)
+"""
+    code = register + SUBCLASSED + SERIALIZABLE + OF_SUBCLASS + code
+    write_model(tmp_path, code, "_target_: mine.Cropping\n")
+    ended = command(TINY)
+    assert (ended.code, ended.err) == (0, "")
+    check_layout(store, trials=2)
+    (folder,) = (tmp_path / "outputs/searches").iterdir()
+    model = keras.saving.load_model(folder / "best_model.keras")
+    dataset = wine(validation_size=0.15, test_size=0.15, seed=0)
+    history = read(folder)
+    for split, expected in (
+        (dataset.validation, history.ranked()[0].end.score),
+        (dataset.test, history.evaluation.metrics["loss"]),
+    ):
+        loss, _ = model.evaluate(split.x[:, :5], split.y, verbose=0)
+        assert loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_dataset(command, tmp_path, store):
@@ -435,11 +468,74 @@ def build(hp):
     write_model(tmp_path, code, "_target_: mine.build\n")
     ended = command(
         f"{TINY} objective.name=val_error objective.direction=min "
-        "+callbacks.diary._target_=mine.Diary +callbacks.diary.path=diary.txt "
-        "'~callbacks.early_stopping' '~callbacks.reduce_learning_rate'"
+        "+callbacks.diary._target_=mine.Diary +callbacks.diary.path=diary.txt"
     )
     assert (ended.code, ended.err) == (0, "")
     (first, second) = runs(store, "trial")
     assert first.data.metrics["val_error"] == 1 - first.data.metrics["val_accuracy"]
     assert "score" in second.data.metrics
     assert (tmp_path / "diary.txt").read_text().split() == ["0", "1", "0", "1"]
+
+
+def test_callbacks_that_write_files(command, tmp_path, store):
+    write_model(tmp_path, "def build(hp):\n    return finish(hp)\n", "_target_: mine.build\n")
+    ended = command(
+        f"{TINY} final.retrain=true '~callbacks.early_stopping' "
+        "'+callbacks.board={_target_: keras.callbacks.TensorBoard, log_dir: tb}' "
+        "'+callbacks.best={_target_: keras.callbacks.ModelCheckpoint, filepath: kept/best.keras, "
+        "save_best_only: true}' '+callbacks.log={_target_: keras.callbacks.CSVLogger, "
+        "filename: log.csv}'"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    (folder,) = (tmp_path / "outputs/searches").iterdir()
+    validation = wine(validation_size=0.15, test_size=0.15, seed=0).validation
+    ranked = read(folder).ranked()
+    assert sorted(attempt.begin.trial for attempt in ranked) == ["0000", "0001"]
+    for attempt in ranked:
+        trial = f"{attempt.begin.trial}/execution0"
+        model = keras.saving.load_model(tmp_path / "kept" / trial / "best.keras")
+        loss, _ = model.evaluate(validation.x, validation.y, verbose=0)
+        assert loss == pytest.approx(attempt.end.score, rel=1e-5)
+        assert len((tmp_path / trial / "log.csv").read_text().splitlines()) == 1 + 2
+        rate = attempt.hyperparameters["rate"]
+        assert shown(tmp_path / "tb")[attempt.begin.trial][:2] == ({"rate": rate}, [trial])
+    assert list((tmp_path / "tb/final").rglob("events.*"))
+
+
+ONE_HOT = """
+from pipeline.datasets import Dataset, Split
+from pipeline.preprocessing import Standardization
+
+
+def images():
+    random = np.random.default_rng(0)
+    x = random.uniform(0, 255, size=(36, 8, 8, 3)).astype("float32")
+    y = np.eye(3, dtype="float32")[np.arange(36) % 3]
+    parts = [Split(x[rows], y[rows]) for rows in np.array_split(np.arange(36), 3)]
+    classes, encoding = ("a", "b", "c"), Standardization.fit(np.zeros((2, 1)))
+    return Dataset("images", "classification", *parts, classes, "mine", encoding)
+"""
+XCEPTION = """
+_target_: keras_tuner.applications.HyperXception
+input_shape: [8, 8, 3]
+classes: 3
+"""
+
+
+def test_a_model_of_keras_tuner_with_one_hot_targets(command, tmp_path, store):
+    write_model(tmp_path, ONE_HOT, XCEPTION)
+    write_choice(tmp_path, "dataset", "_target_: mine.images\n")
+    line = TINY.replace("dataset=wine", "dataset=mine").replace("epochs=2", "epochs=1")
+    ended = command(
+        f"{line} strategy.max_trials=1 hyperparameters.num_residual_blocks=2 "
+        "hyperparameters.sep_num_filters=128 hyperparameters.conv2d_num_filters=32 "
+        "hyperparameters.num_dense_layers=1 'compile.metrics=[categorical_accuracy]' "
+        "'compile.optimizer={_target_: keras.optimizers.SGD, learning_rate: 0.01}'"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    (trial,) = check_layout(store, trials=1, epochs=1)
+    assert {"val_loss", "val_categorical_accuracy"} <= {*trial.data.metrics}
+    (folder,) = (tmp_path / "outputs/searches").iterdir()
+    model = keras.saving.load_model(folder / "best_model.keras")
+    assert type(model.optimizer) is keras.optimizers.SGD
+    assert model.loss == "categorical_crossentropy"

@@ -285,14 +285,6 @@ def test_a_layer_without_a_configuration_is_trained():
     assert_as_keras(result, plain({"build": unserializable})[1])
 
 
-def stateful():
-    inputs = keras.Input(batch_shape=(BATCH, 4))
-    hidden = layers.LSTM(3, stateful=True)(layers.Reshape((4, 1))(inputs))
-    model = keras.Model(inputs, layers.Dense(1)(hidden))
-    model.compile(keras.optimizers.Adam(0.05), "mse")
-    return model
-
-
 class Sampling(layers.Layer):
     """A layer that draws numbers also at inference."""
 
@@ -308,14 +300,9 @@ def sampling():
     return dense(body=[layers.Dense(3), Sampling()])
 
 
-@pytest.mark.parametrize("build", [stateful, sampling])
-def test_a_model_is_shown_no_example_before_its_training(build):
+def test_a_model_is_shown_no_example_before_its_training():
     trainer = make_trainer(features=make_features())
-    assert_as_keras(train(trainer, {"build": build}), plain({"build": build})[1])
-
-
-def test_a_stateful_model_is_trained_again_from_a_state_of_zeros():
-    assert_as_keras(*after_another(lambda value: stateful()))
+    assert_as_keras(train(trainer, {"build": sampling}), plain({"build": sampling})[1])
 
 
 def make_features(folder=None, refusals=None):

@@ -9,11 +9,13 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.datasets import Dataset, Split
 from pipeline.preprocessing import Standardization
 from pipeline.training.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.training.notices import Notices
+from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
 
 ROWS, SEED, EPOCHS = 24, 7, 3
@@ -510,3 +512,205 @@ class TestCompiledAgain:
         ordinary = replace(make_trainer(freezing), hypermodel=Ordinary())
         with pytest.raises(ValueError, match="zip"):
             ordinary.restore(keras_tuner.HyperParameters(), adam, seed=1)
+
+
+class Cropped(keras.Model):
+    """Has no weights before it has seen data, which decide on their shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = keras.layers.Dense(3), keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+
+
+class OfColumns(keras.Model):
+    """Likewise, of several inputs by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.out(inputs["first"]) + self.out(inputs["last"])
+
+
+def crop(x):
+    return x[:, :2]
+
+
+def columns(x):
+    return {"first": x[:, :1], "last": x[:, -1:]}
+
+
+def unbuilt_sequential():
+    return keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+
+
+class Preparing(keras_tuner.HyperModel):
+    """Prepares the examples in its `fit`, and nobody else knows how."""
+
+    def __init__(self, make, prepare, compiled=True):
+        super().__init__()
+        self.make, self.prepare, self.compiled = make, prepare, compiled
+
+    def build(self, hp):
+        model = self.make()
+        if self.compiled:
+            model.compile("adam", "mse", run_eagerly=True)
+            model.optimizer.learning_rate = SLOWLY
+        return model
+
+    def fit(self, hp, model, x, y, validation_data, **kwargs):
+        assert not model.weights, "it was shown data before"
+        x_val, y_val = validation_data
+        if not self.compiled:
+            model.compile("adam", "mse", run_eagerly=True)
+        validation_data = (self.prepare(x_val), y_val)
+        return model.fit(self.prepare(x), y, validation_data=validation_data, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("make", "prepare", "compiled"),
+    [
+        (Cropped, crop, True),
+        (Cropped, crop, False),
+        (unbuilt_sequential, crop, True),
+        (OfColumns, columns, True),
+    ],
+    ids=["subclassed", "compiled by fit", "sequential", "several inputs"],
+)
+def test_a_model_is_built_with_what_its_fit_shows_it(make, prepare, compiled, tmp_path):
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    hypermodel = Preparing(make, prepare, compiled)
+    trainer = replace(make_trainer(freezing), hypermodel=hypermodel, callbacks=lambda: [backup])
+    execution = Execution(keras_tuner.HyperParameters(), SEED, 0, EPOCHS)
+    trainer.train(execution, lambda *_: None).save(tmp_path / "weights.npz", seed=1)
+    result = TrainingResult.load(tmp_path / "weights.npz")
+    model = trainer.restore(keras_tuner.HyperParameters(), result.weights, seed=1)
+    predicted = np.asarray(model(prepare(DATASET.validation.x)))[:, 0]
+    assert np.square(predicted - DATASET.validation.y).mean() == pytest.approx(result.score)
+    keras.utils.set_random_seed(SEED)
+    plain = hypermodel.build(None)
+    history = hypermodel.fit(
+        None, plain, DATASET.train.x, DATASET.train.y, epochs=EPOCHS, **ARGUMENTS
+    )
+    scores = [logs["val_loss"] for logs in result.logs.values()]
+    assert scores == pytest.approx(history.history["val_loss"], rel=1e-5)
+
+
+def test_a_promoted_trial_goes_on_with_what_was_built_by_fit():
+    class Going(Preparing):
+        def fit(self, hp, model, x, y, validation_data, **kwargs):
+            x_val, y_val = validation_data
+            return model.fit(crop(x), y, validation_data=(crop(x_val), y_val), **kwargs)
+
+    trainer = replace(make_trainer(freezing), hypermodel=Going(Cropped, crop))
+    parent = trainer.train(
+        Execution(keras_tuner.HyperParameters(), SEED, 0, EPOCHS), lambda *_: None
+    )
+    execution = Execution(keras_tuner.HyperParameters(), SEED, EPOCHS, EPOCHS + 3, parent.weights)
+    assert trainer.train(execution, lambda *_: None).score < parent.score
+
+
+def test_a_model_that_is_trained_inside_of_another_one():
+    """As in distillation, or with a head that only the training has."""
+
+    class Whole(keras.Model):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.scale = inner, keras.layers.Dense(1, use_bias=False)
+
+        def call(self, inputs):
+            return self.inner(inputs) + 0.0 * self.scale(inputs)
+
+    def fit(model, *args, **kwargs):
+        whole = Whole(model)
+        whole.compile("sgd", "mse", run_eagerly=True)
+        whole.optimizer.learning_rate = SLOWLY
+        return whole.fit(*args, **kwargs)
+
+    result, _ = run(make_trainer(fit))
+    assert result.score == min(logs["val_loss"] for logs in result.logs.values())
+
+
+def in_batches(x, y):
+    return tf.data.Dataset.from_tensor_slices((crop(x), y)).batch(5)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = crop(x), y
+
+    def __len__(self):
+        return len(self.x) // 6
+
+    def __getitem__(self, index):
+        return self.x[6 * index : 6 * index + 6], self.y[6 * index : 6 * index + 6]
+
+
+def endless(x, y):
+    return in_batches(x, y).repeat()
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [lambda x, y: (crop(x), y), lambda x, y: [crop(x), y, 0 * y], in_batches, Batches],
+    ids=["arrays", "weights", "stream", "batches"],
+)
+@pytest.mark.parametrize("catches", [False, True])
+def test_a_split_is_what_fit_makes_of_it(prepare, catches):
+    steps = []
+
+    def fit(model, x, y, validation_data, **kwargs):
+        try:
+            kwargs["validation_data"] = prepare(*validation_data)
+            if catches:
+                return model.fit(crop(x), y, **kwargs)
+            return model.fit(crop(x), y, epochs=1, **kwargs)  # which Python refuses at first
+        except Exception:
+            if not catches:
+                raise
+        finally:
+            steps.append(model.optimizer.iterations.numpy())
+
+    trainer = make_trainer(fit)
+    made = trainer.as_validated(keras_tuner.HyperParameters(), DATASET.test)
+    np.testing.assert_array_equal(made.x, crop(DATASET.test.x))
+    np.testing.assert_array_equal(made.y, DATASET.test.y)
+    weights = made.sample_weight
+    assert weights is None or weights.tolist() == [0] * ROWS
+    assert set(steps) == {0}
+
+
+def inside_of_another(model, x, y, validation_data, **kwargs):
+    whole = keras.Sequential([model])
+    whole.compile("sgd", "mse")
+    return whole.fit(x, y, validation_data=validation_data, **kwargs)
+
+
+def without_validation(model, x, y, validation_data, **kwargs):
+    return model.fit(x, y, **kwargs)
+
+
+def with_fewer_rows(model, x, y, validation_data, **kwargs):
+    x_val, y_val = validation_data
+    return model.fit(x, y, validation_data=(x_val[:5], y_val[:5]), **kwargs)
+
+
+def without_end(model, x, y, validation_data, **kwargs):
+    return model.fit(x, y, validation_data=endless(*validation_data), **kwargs)
+
+
+def raising(model, *args, **kwargs):
+    raise ValueError("no luck")
+
+
+@pytest.mark.parametrize(
+    "fit", [inside_of_another, without_validation, with_fewer_rows, without_end, raising]
+)
+def test_a_split_stays_as_it_is_where_nobody_can_tell(fit):
+    made = make_trainer(fit).as_validated(keras_tuner.HyperParameters(), DATASET.test)
+    assert made is DATASET.test
