@@ -13,7 +13,7 @@ import keras_tuner
 from pipeline.configuration.config import ConfigError, Training
 from pipeline.configuration.config import Features as FeatureSettings
 from pipeline.datasets.dataset import Dataset
-from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
 from pipeline.search.targets import Target, explained
@@ -172,7 +172,7 @@ def make_features(
         return None
     return Features(
         dataset=dataset,
-        files=FeatureFiles(directory, wanted.max_disk_mb * _MB),
+        files=ArrayStore(directory, wanted.max_disk_mb * _MB),
         max_bytes=wanted.max_memory_mb * _MB,
         half_precision=wanted.half_precision,
         on_progress=on_progress,

@@ -10,7 +10,7 @@ import pytest
 from tensorflow.python.eager import context
 
 from pipeline.datasets import wine
-from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
 from pipeline.training import throughput, traces
 from pipeline.training.trainer import Execution, Trainer
@@ -94,7 +94,7 @@ def _policy():
 def features(tmp_path):
     return Features(
         dataset=DATASET,
-        files=FeatureFiles(tmp_path / "features", 10**8),
+        files=ArrayStore(tmp_path / "features", 10**8),
         max_bytes=10**8,
         half_precision=False,
         on_progress=lambda done, total: None,

@@ -4,7 +4,7 @@ import keras
 import keras_tuner
 import pytest
 
-from pipeline.frozen.feature_files import FeatureFiles
+from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
 from pipeline.training.throughput import Throughput, validation_batch_size
 from pipeline.training.trainer import Execution, Trainer
@@ -48,7 +48,7 @@ def test_is_trained_as_plain_keras_trains_it(name):
 
     dataset = DATA[animal.data]
     features = Features(
-        dataset, FeatureFiles(None, 0), 10**7, False, lambda *_: None, lambda _: None
+        dataset, ArrayStore(None, 0), 10**7, False, lambda *_: None, lambda _: None
     )
     trainer = Trainer(
         Built(animal.build),

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from pipeline.frozen.feature_files import ArraySpec, FeatureFiles
+from pipeline.journal.array_store import ArraySpec, ArrayStore
 from pipeline.journal.files import StorageError
 
 ROWS = 6
@@ -26,7 +26,7 @@ def write(files, key, offset=0):
 
 @pytest.fixture
 def files(tmp_path):
-    return FeatureFiles(tmp_path, 10_000)
+    return ArrayStore(tmp_path, 10_000)
 
 
 def test_what_is_written_is_mapped(files):
@@ -43,7 +43,7 @@ def test_what_is_written_is_mapped(files):
 def test_half_and_brain_floats(tmp_path):
     import ml_dtypes
 
-    files = FeatureFiles(tmp_path, 10_000)
+    files = ArrayStore(tmp_path, 10_000)
     for dtype in (np.float16, ml_dtypes.bfloat16):
         key = np.dtype(dtype).name
         with files.held(key):
@@ -83,12 +83,12 @@ def test_what_a_dead_process_left_is_cleared(files, tmp_path):
 
 
 def test_the_least_recently_used_give_way(tmp_path):
-    files = FeatureFiles(tmp_path, 3 * 500)
+    files = ArrayStore(tmp_path, 3 * 500)
     for age, key in enumerate("abc"):
         write(files, key)
         os.utime(tmp_path / key / "entry.json", (age, age))
     entry = sum(path.stat().st_size for path in (tmp_path / "a").iterdir())
-    files = FeatureFiles(tmp_path, 3 * entry)
+    files = ArrayStore(tmp_path, 3 * entry)
     files.open("a")  # used: now b is the oldest
     write(files, "d")
     assert sorted(path.parent.name for path in tmp_path.glob("*/entry.json")) == ["a", "c", "d"]
@@ -97,16 +97,16 @@ def test_the_least_recently_used_give_way(tmp_path):
 
 
 def test_a_mapped_entry_can_still_be_read_when_it_gives_way(tmp_path):
-    files = FeatureFiles(tmp_path, 10_000)
+    files = ArrayStore(tmp_path, 10_000)
     write(files, "a", offset=7)
     floats, _ = files.open("a")
-    write(FeatureFiles(tmp_path, 1), "b")
+    write(ArrayStore(tmp_path, 1), "b")
     assert files.open("a") is None
     assert floats[0, 0] == 7
 
 
 def test_a_full_disk_is_one_sentence(full_disk):
-    files = FeatureFiles(full_disk / "features", 10**9)
+    files = ArrayStore(full_disk / "features", 10**9)
     big = [ArraySpec((1 << 22,), np.dtype(np.float32))]
     with pytest.raises(StorageError, match="No space left"), files.held("a"):
         files.write("a", big, [[np.zeros(1 << 22, np.float32)]])
@@ -114,7 +114,7 @@ def test_a_full_disk_is_one_sentence(full_disk):
 
 def compute(folder, both, computed):
     """Take an entry, or compute it, as soon as another process is about to do so too."""
-    files = FeatureFiles(folder, 10_000)
+    files = ArrayStore(folder, 10_000)
     both.wait(60)
     with files.held("a"):
         if files.open("a") is None:
