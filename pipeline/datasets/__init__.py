@@ -4,6 +4,7 @@ It knows nothing of models or searches.
 """
 
 from pipeline.datasets.dataset import Dataset, Task
+from pipeline.datasets.image_loader import images
 from pipeline.datasets.loaders import (
     breast_cancer,
     cifar10,
@@ -11,7 +12,6 @@ from pipeline.datasets.loaders import (
     diabetes,
     digits,
     fashion_mnist,
-    images,
     mnist,
     wine,
 )

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.datasets.dataset import Dataset, Split
+from pipeline.datasets.dataset import Dataset, Inputs, Split
+from pipeline.evaluation.feeding import to_predict
 from pipeline.evaluation.input_example import write_input_example
 from pipeline.evaluation.model_file import (
     WITHOUT,
@@ -103,7 +104,7 @@ def evaluate(
         dataset,
         folder,
         loss=model.loss if model.compiled else None,
-        predict=functools.partial(model.predict, batch_size=batch_size, verbose=0),
+        predict=functools.partial(_predicted, model, batch_size=batch_size),
     )
     metrics = metrics or made.metrics
     if not metrics:
@@ -138,8 +139,12 @@ def _tested(model: keras.Model, test: Split, batch_size: int) -> tuple[dict[str,
         )
         if predictions is None:
             forget_batches(model)
-            predictions = model.predict(test.x, batch_size=batch_size, verbose=0)
+            predictions = _predicted(model, test.x, batch_size=batch_size)
     return metrics, predictions
+
+
+def _predicted(model: keras.Model, x: Inputs, *, batch_size: int) -> Any:
+    return model.predict(**to_predict(x, batch_size), verbose=0)
 
 
 @contextlib.contextmanager
@@ -178,7 +183,7 @@ def _save_verified(
                 again, _ = evaluate_and_predict(reloaded, test, batch_size)
             difference = metrics_difference(metrics, again, on="the test split")
         if not reloaded.compiled or difference is not None:
-            predicted = reloaded.predict(test.x, batch_size=batch_size, verbose=0)
+            predicted = _predicted(reloaded, test.x, batch_size=batch_size)
             compare_predictions(predictions, predicted)
         if difference is not None:  # they predict the same, so that it is the loss or a metric
             notices.tell(f"{WITHOUT}: its {difference}")

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.splits import Split
+from pipeline.evaluation.feeding import to_evaluate
 from pipeline.training.overrides import overrides
 from pipeline.training.plain_logs import plain_logs
 
@@ -46,16 +47,14 @@ def evaluate_and_predict(
         The metrics as `evaluate` names them, and what `predict` would return; None if the model
         evaluates or predicts in a way of its own, so that this cannot tell.
     """
-    arguments: dict[str, Any] = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
-    if split.sample_weight is not None:
-        arguments["sample_weight"] = split.sample_weight
+    arguments = {**to_evaluate(split, batch_size), "verbose": 0, "return_dict": True}
     noted = _Noted()
     forget_batches(model)
     if _has_own_way(model):
-        results = model.evaluate(split.x, split.y, **arguments)
+        results = model.evaluate(**arguments)
     else:
         with _told(model):
-            results = model.evaluate(split.x, split.y, callbacks=[noted], **arguments)
+            results = model.evaluate(callbacks=[noted], **arguments)
     metrics = plain_logs(results)
     return metrics, noted.predictions(len(split))
 

@@ -14,9 +14,9 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.splits import Split
-from pipeline.journal.array_store import ArraySpec, ArrayStore
 from pipeline.frozen.part import FrozenPart, NotReusableError
 from pipeline.frozen.rounding import are_close
+from pipeline.journal.array_store import ArraySpec, ArrayStore
 
 _BATCH_SIZE = 32
 

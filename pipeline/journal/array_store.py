@@ -50,13 +50,13 @@ class Entry:
 
 def has_same_content(path: Path, head: Mapping[str, Any]) -> bool:
     """Whether a file's contents are those that were written; all of it is read."""
-    return _digest(path) == head["digest"]
+    return bool(_digest(path) == head["digest"])
 
 
 def has_same_size(path: Path, head: Mapping[str, Any]) -> bool:
     """Whether a file is as large as what was written; nothing of it is read."""
     spec = ArraySpec(tuple(head["shape"]), np.dtype(head["dtype"]))
-    return path.stat().st_size == spec.nbytes
+    return bool(path.stat().st_size == spec.nbytes)
 
 
 class ArrayStore:
@@ -78,13 +78,21 @@ class ArrayStore:
 
     @contextlib.contextmanager
     def held(self, key: str) -> Iterator[None]:
-        """Keep other processes from making an entry while this one does."""
+        """Keep others from making an entry while this process does; a failure leaves nothing."""
+        made = [path for path in (self._folder, *self._folder.parents) if not path.exists()]
+        lock = self._folder / f".{key}.lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(self._folder, error) from error
-        with FileLock(self._folder / f".{key}.lock"):
-            yield
+        try:
+            with FileLock(lock), _unlinked(lock):
+                yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # others may have written there
+                for folder in made:
+                    folder.rmdir()
+            raise
 
     def fits(self, size: int) -> bool:
         """Whether an entry of so many bytes is within the limit."""
@@ -104,9 +112,7 @@ class ArrayStore:
         shutil.rmtree(entry, ignore_errors=True)
         return None
 
-    def made_once(
-        self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]
-    ) -> Entry:
+    def made_once(self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]) -> Entry:
         """Return an entry, made first if it is not there; whoever else wants it waits.
 
         Args:
@@ -192,6 +198,16 @@ def _cleared(folder: Path) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _unlinked(lock: Path) -> Iterator[None]:
+    """Delete a lock's file, while it is held, if the block fails; whoever waits makes another."""
+    try:
+        yield
+    except BaseException:
+        lock.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

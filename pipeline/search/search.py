@@ -87,15 +87,16 @@ def run_search(
         >>> result.history.ranked()[0].hyperparameters
     """
     check_backend()
-    dataset = components.make_dataset(config.dataset, config.training.class_weight)
+    console = Console(quiet=config.verbose == 0, highlight=False)
+    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    dataset = components.make_dataset(config.dataset, config.training.class_weight, tell)
     config = named(config, dataset.name)
     parts = _Parts.of(config, dataset)
     begin = describe(
         config, parts.dataset, parts.hypermodel, parts.oracle, overrides, sweep, config_dir
     )
-    console = Console(quiet=config.verbose == 0, highlight=False)
     for sentence in dataset.notes:
-        console.print(sentence, soft_wrap=True, markup=False)
+        tell(sentence)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
         console.print(f"Finished already: {ended.path.name}", soft_wrap=True)

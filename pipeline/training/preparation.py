@@ -13,6 +13,7 @@ import keras
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.splits import Split
+from pipeline.datasets.structures import lies_in_a_file
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import (
     FrozenPart,
@@ -156,6 +157,8 @@ class Preparation:
 
     def _frozen_part(self, model: keras.Model, features: Features) -> FrozenPart | None:
         part = find_frozen_part(model)
+        if part is not None and not part.weights and lies_in_a_file(self.dataset.train.x):
+            return None  # a scaling costs less than to keep a copy of what memory may not hold
         obstacle = "its hypermodel has a fit of its own" if self.own_fit else features.given_up
         if part is None or obstacle is None:
             return part

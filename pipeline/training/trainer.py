@@ -8,6 +8,7 @@ import keras
 import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
+from pipeline.datasets.splits import in_memory
 from pipeline.frozen.features import Features
 from pipeline.frozen.watch import FrozenPartChangedError
 from pipeline.training.best_epoch import BestEpoch, EpochListener, in_order
@@ -124,7 +125,7 @@ class Trainer:
 
         arguments = {"initial_epoch": initial_epoch} if initial_epoch else {}
         arguments["epochs"] = execution.epochs
-        data = self.dataset.train
+        data = in_memory(self.dataset.train)
         watcher = self._own_fit.watched(hyperparameters, data, start, **arguments)
         return watcher.result(initial_epoch)
 
@@ -177,7 +178,8 @@ class Trainer:
         def start() -> Start:
             return Start(self._building.build(hyperparameters, execution.seed), final.make())
 
-        data, wanted = self.dataset.training_data(), epochs if planned is None else planned
+        data = in_memory(self.dataset.training_data())
+        wanted = epochs if planned is None else planned
         return self._own_fit.ended_after(epochs, hyperparameters, data, start, epochs=wanted)
 
     def restore(
@@ -210,5 +212,5 @@ class Trainer:
 
     @functools.cached_property
     def _own_fit(self) -> OwnFit:
-        validation = self.dataset.validation
+        validation = in_memory(self.dataset.validation)
         return OwnFit(self.hypermodel, validation, self.batch_size_of, self.notices)

@@ -9,10 +9,10 @@ import pytest
 from keras import layers
 
 from pipeline.frozen import part as frozen
-from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import find_frozen_part
 from pipeline.hypermodels import Transfer
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
 from tests.frozen_models import SHAPE, OnBackbone, backbone, compiled, images

@@ -1,4 +1,4 @@
-"""Features on the disk: whole or not there, checked, and within a limit."""
+"""Arrays on the disk: whole or not there, checked, and within a limit."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from pipeline.journal.array_store import ArraySpec, ArrayStore
+from pipeline.journal.array_store import ArraySpec, ArrayStore, has_same_size
 from pipeline.journal.files import StorageError
 
 ROWS = 6
@@ -31,7 +31,7 @@ def files(tmp_path):
 
 def test_what_is_written_is_mapped(files):
     write(files, "a", offset=5)
-    floats, integers = files.open("a")
+    floats, integers = files.open("a").arrays
     assert (floats[:, 0] == np.arange(ROWS) + 5).all()
     assert (integers == np.arange(ROWS)).all()
     assert isinstance(floats, np.memmap)
@@ -48,7 +48,7 @@ def test_half_and_brain_floats(tmp_path):
         key = np.dtype(dtype).name
         with files.held(key):
             files.write(key, [ArraySpec((2,), np.dtype(dtype))], [[np.array([0.5, 2], dtype)]])
-        (array,) = files.open(key)
+        (array,) = files.open(key).arrays
         assert (array.dtype, array.tolist()) == (dtype, [0.5, 2])
 
 
@@ -64,14 +64,39 @@ def test_a_damaged_entry_is_deleted_and_computed_again(name, damage, files, tmp_
 
 
 def test_what_breaks_off_leaves_nothing(files, tmp_path):
-    def broken():
-        yield next(batches())
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt), files.held("a"):
-        files.write("a", SPECS, broken())
+        files.write("a", SPECS, interrupted())
     assert files.open("a") is None
-    assert [path.name for path in tmp_path.iterdir()] == [".a.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_no_folder_that_it_made(tmp_path):
+    files = ArrayStore(tmp_path / "storage" / "arrays", 10_000)
+    with pytest.raises(KeyboardInterrupt):
+        files.made_once("a", SPECS, interrupted())
+    assert list(tmp_path.iterdir()) == []
+
+
+def interrupted():
+    yield next(batches())
+    raise KeyboardInterrupt
+
+
+def test_what_is_there_is_not_made_again(files):
+    first = files.made_once("a", SPECS, batches())
+    again = files.made_once("a", SPECS, interrupted())
+    assert again.digests == first.digests
+    assert again.arrays[0].tolist() == first.arrays[0].tolist()
+
+
+def test_a_check_of_sizes_reads_nothing(files, tmp_path):
+    write(files, "a")
+    path = tmp_path / "a" / "0.bin"
+    path.write_bytes(bytes(path.stat().st_size))
+    by_size = ArrayStore(tmp_path, 10_000, has_same_size)
+    assert by_size.open("a").arrays[0].max() == 0
+    os.truncate(path, 10)
+    assert by_size.open("a") is None
 
 
 def test_what_a_dead_process_left_is_cleared(files, tmp_path):
@@ -99,7 +124,7 @@ def test_the_least_recently_used_give_way(tmp_path):
 def test_a_mapped_entry_can_still_be_read_when_it_gives_way(tmp_path):
     files = ArrayStore(tmp_path, 10_000)
     write(files, "a", offset=7)
-    floats, _ = files.open("a")
+    floats, _ = files.open("a").arrays
     write(ArrayStore(tmp_path, 1), "b")
     assert files.open("a") is None
     assert floats[0, 0] == 7
@@ -120,7 +145,7 @@ def compute(folder, both, computed):
         if files.open("a") is None:
             computed.put(os.getpid())
             files.write("a", SPECS, batches(offset=5))
-    floats, _ = files.open("a")
+    floats, _ = files.open("a").arrays
     assert floats[0, 0] == 5
 
 

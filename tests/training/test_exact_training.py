@@ -9,8 +9,8 @@ from keras import layers
 
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
-from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.preprocessing import Standardization
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled

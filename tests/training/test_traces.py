@@ -10,8 +10,8 @@ import pytest
 from tensorflow.python.eager import context
 
 from pipeline.datasets import wine
-from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training import throughput, traces
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled

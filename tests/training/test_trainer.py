@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.datasets import Dataset, wine
 from pipeline.datasets.batches import Examples
-from pipeline.journal.array_store import ArrayStore
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
