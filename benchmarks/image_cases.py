@@ -25,15 +25,17 @@ class SmallCNN(keras_tuner.HyperModel):
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a compiled model that takes pixels from 0 to 255."""
-        filters = hp.Choice("filters", [6, 8])
+        filters = hp.Choice("filters", [8, 16])
         units = hp.Int("units", min_value=16, max_value=64, step=16)
         dropout = hp.Float("dropout", min_value=0.0, max_value=0.5, step=0.1)
         learning_rate = hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
         inputs = keras.Input((*self.image_size, 3))
         features = keras.layers.Rescaling(1 / 255)(inputs)
-        for block in range(3):
-            convolution = keras.layers.Conv2D(filters * 2**block, 3, activation="relu")
-            features = keras.layers.MaxPooling2D()(convolution(features))
+        for block, strides in enumerate((2, 1, 1)):
+            features = keras.layers.Conv2D(
+                filters * 2**block, 3, strides=strides, activation="relu"
+            )(features)
+            features = keras.layers.MaxPooling2D()(features)
         features = keras.layers.GlobalAveragePooling2D()(features)
         features = keras.layers.Dense(units, activation="relu")(features)
         features = keras.layers.Dropout(dropout)(features)

@@ -95,7 +95,7 @@ def _write_one(number: int, size: tuple[int, int], file: Path) -> None:
     rows, columns = np.ogrid[:height, :width]
     along = rows * np.cos(angle) + columns * np.sin(angle)
     period = random.uniform(width / 40, width / 10)
-    stripes = random.uniform(5, 20) * np.sin(2 * np.pi * along / period)
+    stripes = random.uniform(20, 40) * np.sin(2 * np.pi * along / period)
     noise = random.normal(scale=8, size=(height, width, 3))
     pixels = 128 + 2 * clouds + stripes[..., np.newaxis] + noise
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(file, quality=90)
