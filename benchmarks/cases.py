@@ -190,12 +190,25 @@ def draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
     Returns:
         The sets, always the same ones.
     """
-    space = spaces.discover(CASES[case]().hypermodel)
+    return drawn(CASES[case]().hypermodel, count)
+
+
+def drawn(hypermodel: keras_tuner.HyperModel, count: int) -> tuple[Mapping[str, Any], ...]:
+    """Draw different hyperparameters from the search space of a hypermodel.
+
+    Args:
+        hypermodel: What builds the models.
+        count: How many sets.
+
+    Returns:
+        The sets, always the same ones.
+    """
+    space = spaces.discover(hypermodel)
     sets: dict[str, Mapping[str, Any]] = {}
     for number in range(count):
         values = sample_unseen(space, derive_seed(SEED, "sets", number), sets)
         if values is None:
-            raise ValueError(f"the search space of {case} has only {number} combinations")
+            raise ValueError(f"the search space has only {number} combinations")
         sets[key(values)] = values
     return tuple(sets.values())
 

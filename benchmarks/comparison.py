@@ -21,7 +21,7 @@ from benchmarks.work import Outcome, Work
 _ROOT = Path(__file__).parents[1]
 _COLUMNS = (
     *("whole s", "min", "max", "ratio", "search s", "search ratio"),
-    *("imports s", "first trial s", "best"),
+    *("imports s", "first trial s", "best", "peak MB"),
 )
 
 
@@ -35,6 +35,7 @@ class Timing:
         search: Seconds from then to the end of the search.
         first_trial: Seconds from the start of the process to the end of the first training.
         best: The best objective, which shows that the contenders did the same.
+        megabytes: The most that its process had in memory.
     """
 
     whole: float | None
@@ -42,6 +43,7 @@ class Timing:
     search: float
     first_trial: float | None
     best: float | None
+    megabytes: float | None
 
 
 def draw_sets(case: str, count: int) -> tuple[Mapping[str, Any], ...]:
@@ -99,22 +101,12 @@ def timed(module: str, work: Work) -> Timing:
     Raises:
         RuntimeError: It failed, or trained other hyperparameters than it should.
     """
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as name:
-        folder = Path(name)
-        work_file(folder).write_bytes(pickle.dumps(work))
-        command = [sys.executable, "-m", "benchmarks.contenders", module, str(folder)]
-        said = folder / "said"
-        with said.open("w") as file:
-            start = time.monotonic()
-            code = subprocess.call(command, cwd=_ROOT, stdout=file, stderr=subprocess.STDOUT)
-            end = time.monotonic()
-        if code:
-            raise RuntimeError(f"{module}: exit code {code}\n{said.read_text()}")
-        measured: Measured = pickle.loads(outcome_file(folder).read_bytes())
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-") as folder:
+        start, end, measured = in_process(module, work, Path(folder))
     outcome = measured.outcome
     check(module, outcome, work)
     if outcome.seconds is not None:
-        return Timing(None, None, outcome.seconds, None, None)
+        return Timing(None, None, outcome.seconds, None, None, None)
     first = measured.first_trial
     return Timing(
         whole=end - start,
@@ -122,7 +114,34 @@ def timed(module: str, work: Work) -> Timing:
         search=measured.searched - measured.imported,
         first_trial=None if first is None else first - start,
         best=outcome.best,
+        megabytes=measured.megabytes,
     )
+
+
+def in_process(module: str, work: Work, folder: Path) -> tuple[float, float, Measured]:
+    """Let a contender search in a process of its own.
+
+    Args:
+        module: The contender's, in `benchmarks.contenders`.
+        work: The search.
+        folder: For all that it writes.
+
+    Returns:
+        When the process began and ended, on the clock of all processes, and what it told.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    work_file(folder).write_bytes(pickle.dumps(work))
+    command = [sys.executable, "-m", "benchmarks.contenders", module, str(folder)]
+    said = folder / "said"
+    with said.open("w") as file:
+        start = time.monotonic()
+        code = subprocess.call(command, cwd=_ROOT, stdout=file, stderr=subprocess.STDOUT)
+        end = time.monotonic()
+    if code:
+        raise RuntimeError(f"{module}: exit code {code}\n{said.read_text()}")
+    return start, end, pickle.loads(outcome_file(folder).read_bytes())
 
 
 def check(module: str, outcome: Outcome, work: Work) -> None:
@@ -170,7 +189,8 @@ def add_timings(table: Table, timings: Mapping[str, Sequence[Timing]], prefix: s
         cells += [_cell(_ratio(whole, base["whole"]), 3)]
         cells += [_cell(search, 2), _cell(_ratio(search, base["search"]), 3)]
         cells += [_cell(_median(measured, name), 2) for name in ("imports", "first_trial")]
-        table.add_row(prefix + who, *cells, _cell(measured[-1].best, 6))
+        cells += [_cell(measured[-1].best, 6), _cell(_median(measured, "megabytes"), 0)]
+        table.add_row(prefix + who, *cells)
 
 
 def _median(measured: Sequence[Timing], name: str) -> float | None:

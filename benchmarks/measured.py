@@ -15,12 +15,14 @@ class Measured:
         imported: When the contender's module was imported.
         searched: When its search ended.
         first_trial: When the first training ended; None if there was none.
+        megabytes: The most that the process had in memory, what it shares with others included.
     """
 
     outcome: Outcome
     imported: float
     searched: float
     first_trial: float | None
+    megabytes: float
 
 
 def work_file(folder: Path) -> Path:

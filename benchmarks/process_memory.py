@@ -1,6 +1,7 @@
 """How much memory a process has, and all processes that descend from it; read from /proc."""
 
 import os
+import resource
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -24,6 +25,11 @@ def resident_megabytes(process: int | None = None) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def most_megabytes() -> float:
+    """Return the most that this process has had in memory, what it shares with others included."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def descendants(process: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 BATCH_SIZE = 32
@@ -17,11 +18,13 @@ class Work:
         case: Its dataset and hypermodel, one of `cases.CASES`.
         epochs: Epochs a trial; Hyperband's most.
         sets: The hyperparameters of its trials; empty if Hyperband proposes them.
+        data: The folder that its examples are read from, if they are.
     """
 
     case: str
     epochs: int
     sets: tuple[Mapping[str, Any], ...]
+    data: Path | None = None
 
 
 @dataclass(frozen=True)

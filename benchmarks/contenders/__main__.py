@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.measured import Measured, outcome_file, work_file
+from benchmarks.process_memory import most_megabytes
 
 
 def main() -> None:
@@ -23,7 +24,8 @@ def main() -> None:
 
     trainings.note_first(folder)
     outcome = contender.search(work, folder)
-    measured = Measured(outcome, imported, time.monotonic(), trainings.first(folder))
+    end, first = time.monotonic(), trainings.first(folder)
+    measured = Measured(outcome, imported, end, first, most_megabytes())
     outcome_file(folder).write_bytes(pickle.dumps(measured))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from benchmarks.image_folders import ALL
 from benchmarks.work import BATCH_SIZE, SEED, Outcome, Work
 from pipeline.configuration.composition import compose_config
 from pipeline.configuration.config import Config
@@ -12,6 +13,8 @@ _CHOICES = {
     "small": ["dataset=digits", "model=mlp"],
     "inception": ["dataset=blobs", "dataset.image_size=128", "model=inception"],
     "mobilenet": ["dataset=blobs", "dataset.image_size=160", "model=mobilenet"],
+    "photographs": ["dataset=images", "dataset.image_size=[96,96]", "model=small_cnn"],
+    "small_images": ["dataset=images", "dataset.image_size=[160,160]", "model=small_cnn"],
 }
 
 
@@ -35,6 +38,7 @@ def configuration(work: Work, folder: Path) -> Config:
     """
     overrides = [
         *_CHOICES[work.case],
+        *([] if work.data is None else [f"dataset.path={work.data / ALL}"]),
         f"strategy={'random' if work.sets else 'hyperband'}",
         f"seed={SEED}",
         f"training.epochs={work.epochs}",

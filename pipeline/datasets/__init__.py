@@ -5,13 +5,13 @@ It knows nothing of models or searches.
 
 from pipeline.datasets.array_files import arrays
 from pipeline.datasets.dataset import Dataset, Task
+from pipeline.datasets.image_loader import images
 from pipeline.datasets.loaders import (
     breast_cancer,
     cifar10,
     diabetes,
     digits,
     fashion_mnist,
-    images,
     mnist,
     wine,
 )

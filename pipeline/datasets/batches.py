@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch
-from pipeline.datasets.rows import Rows
+from pipeline.datasets.rows import Rows, is_in_a_file, read
 from pipeline.datasets.splits import Split
-from pipeline.datasets.structures import mapped
+from pipeline.datasets.structures import lies_in_a_file, mapped
 from pipeline.seeds import derive_seed
 
-_IN_A_FILE = np.memmap | Rows
+_READS = 2  # batches that are read from a file at a time, while one is trained on
 
 
 class Examples:
@@ -66,7 +66,7 @@ class Examples:
     def in_order(self, batch_size: int) -> tf.data.Dataset:
         """Return the batches of one epoch, always in the same order."""
         if batch_size not in self._in_order:
-            if batch_size >= len(self) and not self._is_mapped:
+            if batch_size >= len(self) and not lies_in_a_file(self.x):
                 batches = tf.data.Dataset.from_tensors(self._gather(tf.range(len(self))))
             else:
                 rows = tf.data.Dataset.range(len(self), output_type=tf.int32).batch(batch_size)
@@ -120,13 +120,12 @@ class Examples:
         return starts.map(lambda start: order[start : start + batch_size])
 
     def _fetch(self, rows: tf.data.Dataset) -> tf.data.Dataset:
-        if self._is_mapped:
-            batches = rows.map(self._gather, num_parallel_calls=tf.data.AUTOTUNE)
-            return batches.prefetch(tf.data.AUTOTUNE)
-        # There is nothing to tune in memory, and the tuning takes 8 % of a small training.
+        # There is nothing to tune, and the tuning takes 8 % of a small training.
         fixed = tf.data.Options()
         fixed.autotune.enabled = False
-        return rows.map(self._gather).prefetch(2).with_options(fixed)
+        at_a_time = _READS if lies_in_a_file(self.x) else None
+        batches = rows.map(self._gather, num_parallel_calls=at_a_time)
+        return batches.prefetch(2).with_options(fixed)
 
     def _gather(self, rows: tf.Tensor) -> tuple[Any, ...]:
         batch: tuple[Any, ...] = keras.tree.map_structure(lambda take: take(rows), self._sources)
@@ -140,26 +139,22 @@ class Examples:
         with tf.init_scope():  # the first to ask may be a function that is being traced
             return keras.tree.map_structure(_source, given[:count], none_is_leaf=False)
 
-    @property
-    def _is_mapped(self) -> bool:
-        return any(isinstance(array, _IN_A_FILE) for array in keras.tree.flatten(self.x))
-
 
 def _source(array: np.ndarray | Rows) -> Callable[[tf.Tensor], tf.Tensor]:
-    if isinstance(array, _IN_A_FILE):
-
-        def read(rows: tf.Tensor) -> tf.Tensor:
-            values = tf.numpy_function(lambda chosen: array[chosen], [rows], array.dtype)
-            values = tf.ensure_shape(values, (None, *array.shape[1:]))
-            return tf.cast(values, keras.config.floatx()) if values.dtype.is_floating else values
-
-        return read
+    if is_in_a_file(array):
+        return functools.partial(_read, array)
     tensor = tf.convert_to_tensor(array)
     return lambda rows: tf.gather(tensor, rows)
 
 
+def _read(array: np.ndarray | Rows, rows: tf.Tensor) -> tf.Tensor:
+    values = tf.numpy_function(functools.partial(read, array), [rows], array.dtype)
+    values = tf.ensure_shape(values, (None, *array.shape[1:]))
+    return tf.cast(values, keras.config.floatx()) if values.dtype.is_floating else values
+
+
 def in_keras_precision(values: np.ndarray | Rows) -> np.ndarray | Rows:
     """Return floating-point numbers in Keras's own precision, as Keras feeds those of arrays."""
-    if isinstance(values, _IN_A_FILE) or not np.issubdtype(values.dtype, np.floating):
+    if isinstance(values, np.memmap | Rows) or not np.issubdtype(values.dtype, np.floating):
         return values
     return values.astype(keras.config.floatx(), copy=False)

@@ -6,8 +6,9 @@ from typing import Any
 
 from pipeline.datasets.any_examples import PassCounter, examples_of
 from pipeline.datasets.py_datasets import PyDatasetExamples
-from pipeline.datasets.splits import Split
+from pipeline.datasets.splits import Split, in_memory
 from pipeline.datasets.streams import Data, Stream
+from pipeline.datasets.structures import lies_in_a_file
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ def to_fit(data: Data, batch_size: int, *, seed: int, initial_epoch: int = 0) ->
     """Return what `fit` is given to train on by somebody who makes a training of their own of it.
 
     Args:
-        data: Arrays are given as they are; of a stream its `PyDataset`, or batches.
+        data: Arrays are given as they are, those that lie in a file are read; of a stream its
+            `PyDataset`, or batches.
         batch_size: Examples a batch; not for streams that give batches.
         seed: What orders the examples of a stream, with the epoch.
         initial_epoch: Absolute number of the epoch that the first pass over a stream is.
     """
     if isinstance(data, Split):
-        return to_evaluate(data, batch_size)
+        return to_evaluate(in_memory(data), batch_size)
     examples = examples_of(data)
     if isinstance(examples, PyDatasetExamples):
         return Given((examples.as_given(),))
@@ -42,7 +44,7 @@ def to_fit(data: Data, batch_size: int, *, seed: int, initial_epoch: int = 0) ->
 
 def to_evaluate(data: Split | Stream, batch_size: int) -> Given:
     """Return what `evaluate` is given."""
-    if not isinstance(data, Split):
+    if not isinstance(data, Split) or lies_in_a_file(data.x):  # which Keras would read as a whole
         return Given((examples_of(data).in_order(batch_size),))
     weight = {} if data.sample_weight is None else {"sample_weight": data.sample_weight}
     return Given((data.x, data.y), {"batch_size": batch_size, **weight})
@@ -52,5 +54,6 @@ def to_validate(data: Split | Stream, batch_size: int) -> Any:
     """Return what `fit` is given as `validation_data`."""
     if not isinstance(data, Split):
         return examples_of(data).in_order(batch_size)
+    data = in_memory(data)
     pair = (data.x, data.y)
     return pair if data.sample_weight is None else (*pair, data.sample_weight)

@@ -1,15 +1,12 @@
 """The loaders: what `conf/dataset/` names, each a function that returns a `Dataset`."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pipeline.configuration.names import stem
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.downloads import CLASSES, download
-from pipeline.datasets.image_folder import left_out, read_images
 from pipeline.datasets.preprocessing import (
     ImageScaling,
     Preprocessing,
@@ -79,44 +76,6 @@ def fashion_mnist(*, validation_size: float, seed: int) -> Dataset:
 def cifar10(*, validation_size: float, seed: int) -> Dataset:
     """Load 60000 photographs, 32 x 32 x 3, ten classes; see `mnist`."""
     return _downloaded("cifar10", validation_size, seed)
-
-
-def images(
-    *,
-    path: str,
-    image_size: Sequence[int],
-    color_mode: str,
-    validation_size: float,
-    test_size: float,
-    seed: int,
-) -> Dataset:
-    """Load a folder of images with one sub-folder a class.
-
-    Args:
-        path: The folder, absolute or relative to the working directory.
-        image_size: Height and width in pixels to which every image is resized.
-        color_mode: `grayscale`, `rgb` or `rgba`.
-        validation_size: Fraction of the images to validate on.
-        test_size: Fraction of the images to test on.
-        seed: Seed of the splits.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: See `pipeline.datasets.image_folder.read_images`.
-    """
-    partition = _partition(validation_size, test_size, seed)
-    folder = Path(str(path)).expanduser().resolve()
-    x, y, classes = read_images(folder, image_size=image_size, color_mode=color_mode)
-    return _dataset(
-        stem(folder),
-        x,
-        y,
-        classes=classes,
-        partition=partition,
-        source=str(folder),
-        preprocess=lambda x: ImageScaling(x.shape[1:], max_value=255.0),
-        notes=tuple(left_out(folder)),
-    )
 
 
 def _partition(validation_size: float, test_size: float, seed: int) -> Partition:

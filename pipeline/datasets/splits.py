@@ -3,14 +3,14 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.rows import Array, append, blocks, select
-from pipeline.datasets.structures import Structure, as_arrays, leaves, mapped
+from pipeline.datasets.rows import Array, Rows, append, blocks, select
+from pipeline.datasets.structures import Structure, as_arrays, leaves, lies_in_a_file, mapped
 
 Inputs = Structure
 """What a model is given of examples: one array, or a structure of arrays."""
@@ -114,6 +114,11 @@ def join(first: Split, second: Split) -> Split:
     return _each(append, first, second)
 
 
+def in_memory(split: Split) -> Split:
+    """Return a split whose arrays can be computed with as a user's code expects of arrays."""
+    return _each(np.asarray, split) if lies_in_a_file(split.x) else split
+
+
 def _weighted(split: Split, like: Split) -> Split:
     if split.sample_weight is not None:
         return split
@@ -145,12 +150,20 @@ def content_digest(splits: Iterable[Split], *facts: object) -> str:
             arrays += [(("weight", name), one) for name, one in leaves(split.sample_weight)]
         for name, array in arrays:
             digest.update(repr((name, array.dtype.str, array.shape)).encode())
-            if array.dtype == object:
-                digest.update(repr(array.tolist()).encode())
-                continue
-            for block in blocks(array):
-                digest.update(np.ascontiguousarray(block).data)
+            for content in _contents(array):
+                digest.update(content)
     return digest.hexdigest()[:16]
+
+
+def _contents(array: Array | Rows) -> Iterator[Any]:
+    """Yield what stands for an array's values."""
+    if isinstance(array, Rows) and array.digest is not None:
+        yield array.digest.encode()
+        yield np.ascontiguousarray(array.rows).data
+    elif array.dtype == object:
+        yield repr(np.asarray(array).tolist()).encode()
+    else:
+        yield from (np.ascontiguousarray(block).data for block in blocks(array))
 
 
 def schema(split: Split) -> dict[str, Any]:

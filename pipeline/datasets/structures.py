@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.rows import Array, Rows
+from pipeline.datasets.rows import Array, Rows, is_in_a_file
 
 Structure = Any
 """One array with an example a row, or a dictionary, tuple or list of structures."""
@@ -54,6 +54,11 @@ def leaves(structure: Structure) -> Iterator[tuple[str, Array]]:
     for name, part in parts:
         for below, array in leaves(part):
             yield f"{name}/{below}" if below else name, array
+
+
+def lies_in_a_file(structure: Structure) -> bool:
+    """Whether an array of a structure lies in a file, so that it is read batch by batch."""
+    return any(is_in_a_file(array) for _, array in leaves(structure))
 
 
 def mapped(function: Callable[..., Any], *structures: Structure) -> Structure:

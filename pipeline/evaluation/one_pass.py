@@ -13,9 +13,11 @@ import keras
 import numpy as np
 
 from pipeline.datasets.any_examples import examples_of
+from pipeline.datasets.batches import Examples
 from pipeline.datasets.given import to_evaluate
 from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Stream
+from pipeline.datasets.structures import lies_in_a_file
 from pipeline.training.overrides import overrides
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.stateful import forget_batches
@@ -85,6 +87,9 @@ def predict(model: keras.Model, data: Split | Stream, batch_size: int) -> Predic
         batch_size: Examples a batch, unless they come in batches.
     """
     forget_batches(model)
+    if isinstance(data, Split) and lies_in_a_file(data.x):  # of arrays, Keras would make a tensor
+        batches = Examples(data.x).in_order(batch_size)
+        return Predicted(model.predict(batches, verbose=0), data.y)
     if isinstance(data, Split):
         return Predicted(model.predict(data.x, batch_size=batch_size, verbose=0), data.y)
     predictions, targets = [], []

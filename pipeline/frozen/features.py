@@ -14,9 +14,9 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.splits import Split
-from pipeline.frozen.feature_files import ArraySpec, FeatureFiles
 from pipeline.frozen.part import FrozenPart, NotReusableError
 from pipeline.frozen.rounding import are_close
+from pipeline.journal.array_store import ArraySpec, ArrayStore
 
 _BATCH_SIZE = 32
 
@@ -40,7 +40,7 @@ class Features:
     """
 
     dataset: Dataset
-    files: FeatureFiles
+    files: ArrayStore
     max_bytes: int
     half_precision: bool
     on_progress: Callable[[int, int], None]
@@ -140,14 +140,8 @@ class Features:
 
     def _mapped(self, key: str, part: FrozenPart, split: Split) -> list[Any]:
         """Return the features that are on the disk, computed first if they are not."""
-        with self.files.held(key):
-            arrays = self.files.open(key)
-            if arrays is None:
-                specs = self._specs(part, len(split))
-                self.files.write(key, specs, self._batches(part, split))
-                arrays = self.files.open(key)
-        assert arrays is not None, "it was just written"
-        return arrays
+        specs = self._specs(part, len(split))
+        return self.files.made_once(key, specs, self._batches(part, split)).arrays
 
     def _specs(self, part: FrozenPart, rows: int) -> list[ArraySpec]:
         specs = []

@@ -9,6 +9,7 @@ import keras
 import keras_tuner
 
 from pipeline.datasets.dataset import Dataset
+from pipeline.hypermodels import augmentation as augmentations
 from pipeline.hypermodels import backbones
 from pipeline.hypermodels.heads import finished, learning_rate
 from pipeline.hypermodels.requirements import (
@@ -67,16 +68,19 @@ class CNN(keras_tuner.HyperModel):
 
     Args:
         dataset: What the models must fit.
+        augmentation: Kinds of random changes in training, of which how much is searched too, as in
+            `pipeline.hypermodels.augmentation`.
 
     Raises:
         TypeError: `dataset` is none.
-        ValueError: Its examples are no images.
+        ValueError: Its examples are no images, or there is no such augmentation.
     """
 
-    def __init__(self, *, dataset: Dataset) -> None:
+    def __init__(self, *, dataset: Dataset, augmentation: Sequence[str] = ()) -> None:
         super().__init__()
         self._dataset = checked(dataset)
         check_images(dataset, "CNN")
+        self._augmentation = augmentations.checked(augmentation, dataset)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a compiled model that takes raw images."""
@@ -87,6 +91,7 @@ class CNN(keras_tuner.HyperModel):
         dropout = hp.Float("dropout", min_value=0.0, max_value=0.5, step=0.1)
 
         inputs, features = self._dataset.inputs()
+        features = augmentations.augmented(hp, features, self._augmentation)
         for block in range(blocks):
             features = keras.layers.Conv2D(
                 filters * 2**block, kernel_size, padding="same", activation="relu"
@@ -120,6 +125,7 @@ class Transfer(keras_tuner.HyperModel):
             dataset's.
         preprocessing: What the backbone was trained on, as in `backbones.preprocess`; None for
             what `keras.applications` says, which a file must state.
+        augmentation: As of `CNN`; a trial that has some trains the whole model, not its head alone.
         seed: What random weights are drawn from.
 
     Raises:
@@ -143,11 +149,13 @@ class Transfer(keras_tuner.HyperModel):
         pooling: str | None = None,
         image_size: Sequence[int] | None = None,
         preprocessing: str | None = None,
+        augmentation: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         super().__init__()
         self._dataset = checked(dataset)
         check_images(dataset, "Transfer")
+        self._augmentation = augmentations.checked(augmentation, dataset)
         _check_text("backbone", backbone)
         _check_text("weights", weights, optional=True)
         _check_text("cut_layer", cut_layer, optional=True)
@@ -173,7 +181,7 @@ class Transfer(keras_tuner.HyperModel):
         dropout_rate1 = hp.Float("dropout_rate1", min_value=0.1, max_value=0.5, step=0.1)
         dropout_rate2 = hp.Float("dropout_rate2", min_value=0.1, max_value=0.5, step=0.1)
 
-        inputs, features = self._features()
+        inputs, features = self._features(hp)
         features = keras.layers.Dense(dense_units_1, activation="relu")(features)
         features = keras.layers.BatchNormalization(name="batch_norm_1")(features)
         features = keras.layers.Dropout(dropout_rate1)(features)
@@ -182,10 +190,11 @@ class Transfer(keras_tuner.HyperModel):
         features = keras.layers.Dropout(dropout_rate2)(features)
         return finished(inputs, features, self._dataset, learning_rate(hp))
 
-    def _features(self) -> tuple[Any, Any]:
+    def _features(self, hp: keras_tuner.HyperParameters) -> tuple[Any, Any]:
         """Return fresh inputs and what the frozen part makes of them, one vector an image."""
         part = self._part()
         inputs, images = self._dataset.inputs()
+        images = augmentations.augmented(hp, images, self._augmentation)
         if self._image_size != self._dataset.input_shape[:2]:
             images = keras.layers.Resizing(*self._image_size, dtype="float32")(images)
         channels = part.inputs[0].shape[-1]

@@ -13,9 +13,9 @@ import keras_tuner
 from pipeline.configuration.config import Compile, ConfigError, Training
 from pipeline.configuration.config import Features as FeatureSettings
 from pipeline.datasets.dataset import Dataset, Stream
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
+from pipeline.journal.array_store import ArrayStore
 from pipeline.search.compilation import make_compilation
 from pipeline.search.targets import Target, explained
 from pipeline.seeds import derive_seed
@@ -27,9 +27,20 @@ Node = Mapping[str, Any]
 """A part of the configuration with a `_target_`."""
 
 
-def make_dataset(node: Node, class_weight: Any = None) -> Dataset:
-    """Load the dataset, check that it is one, and let its classes count as they are wanted to."""
-    dataset: Dataset = Target.of("dataset", node, Dataset, "a pipeline.datasets.Dataset").make()
+def make_dataset(
+    node: Node,
+    class_weight: Any = None,
+    tell: Callable[[str], None] = lambda _sentence: None,
+) -> Dataset:
+    """Load the dataset, check that it is one, and let its classes count as they are wanted to.
+
+    Args:
+        node: What names it.
+        class_weight: As `training.class_weight`.
+        tell: What it is given, if it takes an argument `tell`, to say what takes long.
+    """
+    target = Target.of("dataset", node, Dataset, "a pipeline.datasets.Dataset")
+    dataset: Dataset = target.make(**({"tell": tell} if target.accepts("tell") else {}))
     if class_weight is None:
         return dataset
     weighted: Dataset = explained(
@@ -187,7 +198,7 @@ def make_features(
         return None
     return Features(
         dataset=dataset,
-        files=FeatureFiles(directory, wanted.max_disk_mb * _MB),
+        files=ArrayStore(directory, wanted.max_disk_mb * _MB),
         max_bytes=wanted.max_memory_mb * _MB,
         half_precision=wanted.half_precision,
         on_progress=on_progress,

@@ -93,7 +93,8 @@ def run_search(
     check_backend()
     console = Console(quiet=config.verbose == 0, highlight=False)
     tell_dataset(console, config)
-    dataset = components.make_dataset(config.dataset, config.training.class_weight)
+    tell = functools.partial(console.print, soft_wrap=True, markup=False)
+    dataset = components.make_dataset(config.dataset, config.training.class_weight, tell)
     config = named(config, dataset.name)
     tell_model(console, config)
     parts = _Parts.of(config, dataset)
@@ -101,7 +102,7 @@ def run_search(
     differs = hidden(config.tracking.uri, list(varied))
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
     for sentence in dataset.notes:
-        console.print(sentence, soft_wrap=True, markup=False)
+        tell(sentence)
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
         console.print(f"Finished already: {ended.path.name}", soft_wrap=True)

@@ -16,6 +16,7 @@ from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.feed import AnyExamples
 from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Data, Stream
+from pipeline.datasets.structures import lies_in_a_file
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import (
     FrozenPart,
@@ -163,6 +164,10 @@ class Preparation:
 
     def _frozen_part(self, model: keras.Model, features: Features) -> FrozenPart | None:
         part, obstacle = find_frozen_part(model), features.given_up
+        train = self.dataset.train
+        mapped = isinstance(train, Split) and lies_in_a_file(train.x)
+        if part is not None and not part.weights and mapped:
+            return None  # a scaling costs less than to keep a copy of what memory may not hold
         if self.own_fit:
             obstacle = "its hypermodel has a fit of its own"
         elif not all(

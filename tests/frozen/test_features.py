@@ -9,10 +9,10 @@ import pytest
 from keras import layers
 
 from pipeline.frozen import part as frozen
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
 from pipeline.frozen.part import find_frozen_part
 from pipeline.hypermodels import Transfer
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
 from tests.frozen_models import SHAPE, OnBackbone, backbone, compiled, images
@@ -35,7 +35,7 @@ def make(tmp_path):
         told, reasons = [], []
         features = Features(
             dataset=dataset,
-            files=FeatureFiles(tmp_path / "features", disk_bytes),
+            files=ArrayStore(tmp_path / "features", disk_bytes),
             max_bytes=max_bytes,
             half_precision=half_precision,
             on_progress=lambda done, total: told.append(total if done == total else 0),

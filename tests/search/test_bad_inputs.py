@@ -369,11 +369,11 @@ DATASETS = [
     ),
     Bad(f"{TABLE} dataset.group=a", "there are 2 groups", "needs at least one", {"t.csv": TWO}),
     Bad(f"{TABLE} model=cnn", "shape (1,)", "use model=mlp", {"t.csv": NUMBERS}),
-    Bad(IMAGES, "there is no folder of images", "path must be a folder with one sub-folder"),
+    Bad(IMAGES, "there is no folder of images", "path must be an existing folder"),
     Bad(IMAGES, "found none", "one sub-folder of images for each", {"f": None}),
     Bad(IMAGES, "found only 'a'", "at least two classes", {"f/a/x.png": "x"}),
-    Bad(IMAGES, "found none in ['b']", ".png, .jpg", {"f/a/x.png": "x", "f/b": None}),
-    Bad(IMAGES, "a/x.png, b/y.png", "repair or remove", {"f/a/x.png": "x", "f/b/y.png": "x"}),
+    Bad(IMAGES, "found none in ['b']", ".jpg, .png", {"f/a/x.png": "x", "f/b": None}),
+    Bad(IMAGES, "class 'a' has too few", "one", {"f/a/x.png": "x", "f/b/y.png": "x"}),
     Bad(f"{IMAGES} dataset.color_mode=blue", "received 'blue'", "'grayscale', 'rgb', 'rgba'"),
     Bad(f"{IMAGES} dataset.image_size=64", "received 64", "a height and a width in pixels"),
     Bad("dataset.validation_size=2", "received 2", "a fraction between 0 and 1"),
@@ -487,6 +487,18 @@ def test_is_answered_with_one_sentence_and_leaves_nothing(bad, command, tmp_path
     check_sentence(ended.err, bad)
     assert ended.code == 2
     assert ended.out == ""
+    assert inside(tmp_path) == before
+
+
+def test_images_that_cannot_be_decoded_leave_nothing(command, tmp_path):
+    files = {f"f/{name}/{number}.png": "x" for name in "ab" for number in range(3)}
+    bad = Bad(IMAGES, "a/2.png, b/0.png", "repair or remove", files)
+    write(tmp_path, bad.files)
+    before = inside(tmp_path)
+    ended = command(bad.line)
+    check_sentence(ended.err, bad)
+    assert ended.code == 2
+    assert ended.out.startswith("Reading 6 images")
     assert inside(tmp_path) == before
 
 

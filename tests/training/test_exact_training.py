@@ -9,8 +9,8 @@ from keras import layers
 
 from pipeline.datasets import Dataset, Split
 from pipeline.datasets.batches import Examples
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.preprocessing import Standardization
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled
@@ -308,7 +308,7 @@ def test_a_model_is_shown_no_example_before_its_training():
 def make_features(folder=None, refusals=None):
     return Features(
         dataset=DATASET,
-        files=FeatureFiles(folder, 10**8 if folder else 0),
+        files=ArrayStore(folder, 10**8 if folder else 0),
         max_bytes=10**8,
         half_precision=False,
         on_progress=lambda done, total: None,

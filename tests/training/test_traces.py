@@ -10,8 +10,8 @@ import pytest
 from tensorflow.python.eager import context
 
 from pipeline.datasets import wine
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training import throughput, traces
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled
@@ -94,7 +94,7 @@ def _policy():
 def features(tmp_path):
     return Features(
         dataset=DATASET,
-        files=FeatureFiles(tmp_path / "features", 10**8),
+        files=ArrayStore(tmp_path / "features", 10**8),
         max_bytes=10**8,
         half_precision=False,
         on_progress=lambda done, total: None,

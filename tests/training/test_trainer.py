@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.datasets import Dataset, wine
 from pipeline.datasets.batches import Examples
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training.best_epoch import DivergedError, ObjectiveNotFoundError
 from pipeline.training.results import TrainingResult
 from pipeline.training.trainer import Execution, Trainer
@@ -54,7 +54,7 @@ def make_trainer(dataset, hypermodel=None, objective=VAL_LOSS, **arguments) -> T
 
 
 def make_features(dataset: Dataset) -> Features:
-    files = FeatureFiles(None, 0)
+    files = ArrayStore(None, 0)
     return Features(dataset, files, 10**8, False, lambda *_: None, pytest.fail)
 
 

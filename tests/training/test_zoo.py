@@ -4,8 +4,8 @@ import keras
 import keras_tuner
 import pytest
 
-from pipeline.frozen.feature_files import FeatureFiles
 from pipeline.frozen.features import Features
+from pipeline.journal.array_store import ArrayStore
 from pipeline.training.throughput import Throughput, validation_batch_size
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import Verification
@@ -47,9 +47,7 @@ def test_is_trained_as_plain_keras_trains_it(name):
         return Throughput().stepping(optimizer)
 
     dataset = DATA[animal.data]
-    features = Features(
-        dataset, FeatureFiles(None, 0), 10**7, False, lambda *_: None, lambda _: None
-    )
+    features = Features(dataset, ArrayStore(None, 0), 10**7, False, lambda *_: None, lambda _: None)
     trainer = Trainer(
         Built(animal.build),
         dataset,

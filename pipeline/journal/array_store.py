@@ -1,4 +1,4 @@
-"""Features on the disk: computed once, read by every later search; the oldest give way."""
+"""Arrays on the disk: made once, read by every later process; the oldest give way."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,8 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from pipeline.journal.files import StorageError, replacing, sync_folder
 _ENTRY = "entry.json"
 _BLOCK = 1 << 24  # bytes read at once to check a file
 Arrays = Sequence[np.ndarray]
+Check = Callable[[Path, Mapping[str, Any]], bool]
+"""Whether a file is what was written, given what the entry says of it."""
 
 
 class ArraySpec(NamedTuple):
@@ -32,47 +35,101 @@ class ArraySpec(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-class FeatureFiles:
-    """A folder of features, an entry for each frozen part of a model and split of a dataset.
+@dataclass(frozen=True)
+class Entry:
+    """What an entry holds.
+
+    Attributes:
+        arrays: Read-only memory maps.
+        digests: Of each array's contents, 64 hexadecimal digits.
+    """
+
+    arrays: list[np.ndarray]
+    digests: list[str]
+
+
+def has_same_content(path: Path, head: Mapping[str, Any]) -> bool:
+    """Whether a file's contents are those that were written; all of it is read."""
+    return bool(_digest(path) == head["digest"])
+
+
+def has_same_size(path: Path, head: Mapping[str, Any]) -> bool:
+    """Whether a file is as large as what was written; nothing of it is read."""
+    spec = ArraySpec(tuple(head["shape"]), np.dtype(head["dtype"]))
+    return bool(path.stat().st_size == spec.nbytes)
+
+
+class ArrayStore:
+    """A folder of arrays, an entry for each thing that they were made of.
 
     Entries appear whole or not at all, and are checked when they are opened; one that is damaged is
-    deleted, as it can be computed again. Processes that want the same entry compute it once.
+    deleted, as it can be made again. Processes that want the same entry make it once.
 
     Args:
         folder: Where the entries are; made if need be.
         max_bytes: Size of all entries, above which those that were used least recently are deleted.
+        check: How a file is checked.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, check: Check = has_same_content) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._check = check
 
     @contextlib.contextmanager
     def held(self, key: str) -> Iterator[None]:
-        """Keep other processes from computing an entry while this one does."""
+        """Keep others from making an entry while this process does; a failure leaves nothing."""
+        made = [path for path in (self._folder, *self._folder.parents) if not path.exists()]
+        lock = self._folder / f".{key}.lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(self._folder, error) from error
-        with FileLock(self._folder / f".{key}.lock"):
-            yield
+        try:
+            with FileLock(lock), _unlinked(lock):
+                yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # others may have written there
+                for folder in made:
+                    folder.rmdir()
+            raise
 
     def fits(self, size: int) -> bool:
         """Whether an entry of so many bytes is within the limit."""
         return size <= self._max_bytes
 
-    def open(self, key: str) -> list[np.ndarray] | None:
-        """Return an entry's arrays as read-only memory maps; None if it is not there."""
+    def open(self, key: str) -> Entry | None:
+        """Return an entry; None if it is not there."""
         entry = self._folder / key
         try:
             heads = json.loads((entry / _ENTRY).read_bytes())
-            if all(_digest(entry / head["file"]) == head["digest"] for head in heads):
+            if all(self._check(entry / head["file"], head) for head in heads):
                 os.utime(entry / _ENTRY)
-                return [_map(entry / head["file"], head) for head in heads]
+                arrays = [_map(entry / head["file"], head) for head in heads]
+                return Entry(arrays, [head["digest"] for head in heads])
         except (FileNotFoundError, ValueError):  # it is not there, or no JSON
             pass
         shutil.rmtree(entry, ignore_errors=True)
         return None
+
+    def made_once(self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]) -> Entry:
+        """Return an entry, made first if it is not there; whoever else wants it waits.
+
+        Args:
+            key: What stands for all that it is made of.
+            specs: What its arrays will be.
+            batches: Their values, as of `write`; not begun if it is there.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        with self.held(key):
+            entry = self.open(key)
+            if entry is None:
+                self.write(key, specs, batches)
+                entry = self.open(key)
+        assert entry is not None, "it was just written"
+        return entry
 
     def write(self, key: str, specs: Sequence[ArraySpec], batches: Iterable[Arrays]) -> None:
         """Write an entry; `held` must hold its key.
@@ -141,6 +198,16 @@ def _cleared(folder: Path) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _unlinked(lock: Path) -> Iterator[None]:
+    """Delete a lock's file, while it is held, if the block fails; whoever waits makes another."""
+    try:
+        yield
+    except BaseException:
+        lock.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
