@@ -126,6 +126,7 @@ class Courier:
             if records:
                 connection.projection.push()
             if complete:
+                connection.projection.offer_views()
                 self._deliver_model(connection)
             if records:
                 self._update(
@@ -134,7 +135,6 @@ class Courier:
                     run_id=connection.projection.search_run,
                 )
                 self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
-        connection.projection.offer_views()
         connection.projection.log_report(at_once=self._ended)
 
     def _next_records(self) -> tuple[list[tuple[int, Record]], bool]:
