@@ -100,7 +100,7 @@ def test_what_the_table_does_not_name_is_left_out_and_told(folder):
         (
             "file,x,y\na,1,2\nb,3,4",
             {"target": ["x", "y"], "task": "classification"},
-            r"one target column, received \['x', 'y'\]: use task=multilabel",
+            r"has one target, received \['x', 'y'\]: give one of them",
         ),
     ],
 )
