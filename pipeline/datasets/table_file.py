@@ -83,7 +83,12 @@ class _Text(TableFile):
             table = pd.read_csv(
                 path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
             )
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path} is not a table of text in UTF-8: {error}; convert it, for example with "
+                f"iconv -f latin1 -t utf-8 {path.name}"
+            ) from error
+        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
             raise ValueError(f"{path} is not a table of text in UTF-8: {error}") from error
         if not isinstance(table.index, pd.RangeIndex):
             raise ValueError(f"the rows of {path} have more values than its header has columns")

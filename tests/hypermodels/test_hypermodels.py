@@ -416,5 +416,5 @@ def test_configuration_names_every_argument(file):
     config = OmegaConf.load(file)
     hypermodel = HYPERMODELS[file.stem]
     assert config.pop("_target_") == f"pipeline.hypermodels.{hypermodel.__name__}"
-    known = set(hypermodel.__init__.__kwdefaults__ or ()) | {"backbone", "weights"}
-    assert set(config) == (known if hypermodel is Transfer else set())
+    arguments = set(hypermodel.__init__.__annotations__) - {"dataset", "return"}
+    assert set(config) == arguments
