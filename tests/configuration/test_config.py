@@ -25,7 +25,8 @@ def test_there_are_choices_in_every_group():
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES, ids=["/".join(item) for item in CHOICES])
 def test_every_file_composes_and_opens_with_its_command(group, choice):
-    needed = {"csv": ["dataset.path=x", "dataset.target=y"], "images": ["dataset.path=x"]}
+    path, target = ["dataset.path=x"], ["dataset.target=y"]
+    needed = {"csv": path + target, "series": path + target, "text": path, "images": path}
     config = compose_config([f"{group}={choice}", *needed.get(choice, [])])
     if group != "experiment":
         assert getattr(config.choices, group) == choice
