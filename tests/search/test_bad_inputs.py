@@ -125,10 +125,10 @@ class Bad:
 
 
 CONFIGURATION = [
-    Bad("training.epoch=3", "'epoch' of training is not known", "allowed: batch_size, epochs"),
+    Bad("training.epoch=3", "'epoch' of training is not known", "batch_size, class_weight, epochs"),
     Bad("epochs=3", "key 'epochs' is not known", "allowed: callbacks, checkpoint, choices"),
     Bad("+compile.weights=1", "'compile.weights' is not known", "loss, metrics, optimizer"),
-    Bad("++training.other=1", "'training.other' is not known", "batch_size, epochs"),
+    Bad("++training.other=1", "'training.other' is not known", "class_weight, epochs"),
     Bad("strategies=random", "'strategies' is not known", "did you mean 'strategy'?"),
     Bad("strategy=hypeband", "strategy=hypeband", "allowed: bayesian, grid, hyperband, random"),
     Bad("dataset=digit", "dataset=digit is not known", "breast_cancer, cifar10, csv, diabetes"),
