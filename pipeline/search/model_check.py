@@ -84,8 +84,6 @@ def _refusal(model: keras.Model, trainer: Trainer) -> str | None:
         return None
     if (uneven := trainer.uneven_batches(model)) is not None:
         return f"model: {uneven}"
-    if not model.compiled:
-        return "model: it is not compiled: call model.compile(...) in build, or define a fit"
     part, x, y, weight = _small_part(model, trainer.dataset.train)
     part.run_eagerly = True  # for a few examples, faster than a trace
     try:
