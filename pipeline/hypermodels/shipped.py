@@ -22,6 +22,17 @@ _GRID = 4
 """Most rows and columns of features that a CNN's dense layer sees."""
 
 
+# The text of a hypermodel's class is in the fingerprints of the searches that were begun with it:
+# these are the names that MLP has for what other modules hold now.
+_finish, _learning_rate = finished, learning_rate
+
+
+def _checked(dataset: Dataset) -> Dataset:
+    """Return a dataset of numbers."""
+    check_numbers(checked(dataset), "MLP")
+    return dataset
+
+
 class MLP(keras_tuner.HyperModel):
     """Dense layers of equal width, for any dataset; images are flattened.
 
@@ -40,8 +51,7 @@ class MLP(keras_tuner.HyperModel):
 
     def __init__(self, *, dataset: Dataset) -> None:
         super().__init__()
-        self._dataset = checked(dataset)
-        check_numbers(dataset, "MLP")
+        self._dataset = _checked(dataset)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return a compiled model that takes raw examples."""
@@ -56,7 +66,7 @@ class MLP(keras_tuner.HyperModel):
         for _ in range(layers):
             features = keras.layers.Dense(units, activation=activation)(features)
             features = keras.layers.Dropout(dropout)(features)
-        return finished(inputs, features, self._dataset, learning_rate(hp))
+        return _finish(inputs, features, self._dataset, _learning_rate(hp))
 
 
 class CNN(keras_tuner.HyperModel):
