@@ -300,7 +300,7 @@ def test_display_without_totals_has_no_bar(terminal):
 
 def above(progress):
     """What a terminal receives above the display."""
-    written = progress._console.file.getvalue()
+    written = re.sub(r"\x1b\[\?7[hl]", "", progress._console.file.getvalue())
     drawn = re.findall(r"\x1b\[J(.*?)\r\x1b\[\d+A", written, re.DOTALL)
     told = [part.partition("\n\n")[0] for part in drawn if not part.startswith("\n")]
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(told)).splitlines()
