@@ -116,7 +116,11 @@ def test_the_output_has_as_many_trials_as_the_first_command():
     hypermodel = make_hypermodel(config.model, make_dataset(config.dataset), config.seed)
     objective = keras_tuner.Objective(config.objective.name, config.objective.direction.value)
     oracle = make_oracle(
-        config.strategy, make_space(hypermodel, {}), objective, seed=config.seed, max_attempts=1
+        config.strategy,
+        make_space(hypermodel, {}, config.compile),
+        objective,
+        seed=config.seed,
+        max_attempts=1,
     )
     trials, epochs = oracle.total_trials, oracle.total_epochs(config.training.epochs)
     assert f"{trials} trials  {epochs} epochs at most\n" in README
