@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,42 +64,65 @@ def check_models(trainer: Trainer, space: keras_tuner.HyperParameters) -> list[s
     try:
         model = trainer.build(space.copy(), seed)
         _check_parts(model, notices)
-        refusal = _refusal(model, trainer)
-        if refusal is None:
-            _check_file(model, trainer, notices)
+        seen = _Seen.of(model, trainer)
+        if seen.refusal is None:
+            _check_file(seen, notices)
         other = trainer.build(_sampled(space), seed)
         _check_parts(other, notices)
-        refused = refusal is not None and _refusal(other, trainer) is not None
+        refused = seen.refusal is not None and _Seen.of(other, trainer).refusal is not None
     except (VerificationError, OSError, keras_tuner.errors.FatalError):
         raise
     except USERS_FAILURES:  # what a model raises when it is built fails its trial, not the search
         return sentences
-    if refusal is not None and refused:
-        raise ConfigError(refusal)
+    if refused:
+        raise ConfigError(str(seen.refusal))
     return sentences
 
 
-def _refusal(model: keras.Model, trainer: Trainer) -> str | None:
-    """Say what of one batch a model cannot do; None if it can do all that a training needs."""
-    if has_own_fit(trainer.hypermodel):
-        return None
-    if (uneven := trainer.uneven_batches(model)) is not None:
-        return f"model: {uneven}"
-    part, x, y, weight = _small_part(model, trainer.dataset.train)
-    part.run_eagerly = True  # for a few examples, faster than a trace
-    try:
-        predictions = part.predict_on_batch(x)
-    except USERS_FAILURES as error:
-        return f"model: it cannot be given the examples of the dataset ({sentence(error)})"
-    try:
-        check_predictions(predictions, trainer.dataset, model.loss)
-    except EvaluationError as error:
-        return f"model: {error}"
-    try:
-        reported = _tested(part, x, y, weight)
-    except USERS_FAILURES as error:
-        return f"model: its loss or a metric does not fit the targets ({sentence(error)})"
-    return _unreported(reported, model, trainer)
+@dataclass(frozen=True)
+class _Seen:
+    """What a model makes of one batch.
+
+    Attributes:
+        part: What of the model is the user's own to save.
+        batch: Inputs, targets and weights for that part.
+        refusal: What it cannot do that a training needs; None if it can do all.
+        predictions: What it predicts; None of a hypermodel with a `fit` of its own.
+        reported: Its loss and metrics, likewise.
+    """
+
+    part: keras.Model
+    batch: tuple[Any, Any, Any] = (None, None, None)
+    refusal: str | None = None
+    predictions: Any = None
+    reported: Mapping[str, float] | None = None
+
+    @classmethod
+    def of(cls, model: keras.Model, trainer: Trainer) -> "_Seen":
+        """Give a model one batch."""
+        if has_own_fit(trainer.hypermodel):
+            # Its fit decides on what it is built with.
+            return cls(*_small_part(model, trainer.dataset.train)) if model.built else cls(model)
+        if (uneven := trainer.uneven_batches(model)) is not None:
+            return cls(model, refusal=f"model: {uneven}")
+        seen = cls(*_small_part(model, trainer.dataset.train))
+        seen.part.run_eagerly = True  # for a few examples, faster than a trace
+        try:
+            predictions = seen.part.predict_on_batch(seen.batch[0])
+        except USERS_FAILURES as error:
+            told = f"it cannot be given the examples of the dataset ({sentence(error)})"
+            return replace(seen, refusal=f"model: {told}")
+        try:
+            check_predictions(predictions, trainer.dataset, model.loss)
+        except EvaluationError as error:
+            return replace(seen, refusal=f"model: {error}")
+        try:
+            reported = _tested(seen.part, *seen.batch)
+        except USERS_FAILURES as error:
+            told = f"its loss or a metric does not fit the targets ({sentence(error)})"
+            return replace(seen, refusal=f"model: {told}")
+        refusal = _unreported(reported, model, trainer)
+        return replace(seen, refusal=refusal, predictions=predictions, reported=reported)
 
 
 def _unreported(reported: Mapping[str, float], model: keras.Model, trainer: Trainer) -> str | None:
@@ -156,27 +180,26 @@ def _lost(part: keras.Loss | keras.Metric) -> str | None:
     return None
 
 
-def _check_file(model: keras.Model, trainer: Trainer, notices: Notices) -> None:
+def _check_file(seen: _Seen, notices: Notices) -> None:
     """Save and load a model, and compare what both say of a few examples."""
-    own_fit = has_own_fit(trainer.hypermodel)
-    if own_fit and not model.built:
-        return  # its fit decides on what it is built with
-    part, x, y, weight = _small_part(model, trainer.dataset.train)
-    with tempfile.TemporaryDirectory() as folder:
-        reloaded = save_and_load(part, Path(folder, "model.keras"), notices)
-    if own_fit:
+    if not seen.part.built:  # before its own fit
         return
-    for one in (part, reloaded):
-        one.run_eagerly = True  # as in `_refusal`
-    compare_predictions(*(one.predict_on_batch(x) for one in (part, reloaded)))
+    with tempfile.TemporaryDirectory() as folder:
+        reloaded = save_and_load(seen.part, Path(folder, "model.keras"), notices)
+    if seen.reported is None:
+        return
+    reloaded.run_eagerly = True  # as in `_Seen.of`
+    compare_predictions(seen.predictions, reloaded.predict_on_batch(seen.batch[0]))
     if reloaded.compiled:
-        expected, received = (_tested(one, x, y, weight) for one in (part, reloaded))
-        difference = metrics_difference(expected, received, on="a few examples")
+        received = _tested(reloaded, *seen.batch)
+        difference = metrics_difference(seen.reported, received, on="a few examples")
         if difference is not None:
             notices.tell(f"{WITHOUT}: its {difference}")
 
 
-def _small_part(model: keras.Model, data: Split | Stream) -> tuple[keras.Model, Any, Any, Any]:
+def _small_part(
+    model: keras.Model, data: Split | Stream
+) -> tuple[keras.Model, tuple[Any, Any, Any]]:
     """Return what of a model is the user's own to save, with a batch of examples for it.
 
     Frozen layers at its beginning are Keras's own, and to save a large network takes seconds.
@@ -189,14 +212,14 @@ def _small_part(model: keras.Model, data: Split | Stream) -> tuple[keras.Model, 
     except NotReusableError:
         part = None
     if part is None or not part.weights:
-        return model, x, y, weight
+        return model, (x, y, weight)
     random = np.random.default_rng(0)
     made = [
         random.uniform(0, 1, (rows, *one.shape[1:])).astype(one.dtype)
         for one in part.extractor.outputs
     ]
     head = Fitting.compiled(model, Examples(x, y, weight), part=part).trained
-    return head, made[0] if len(made) == 1 else tuple(made), y, weight
+    return head, (made[0] if len(made) == 1 else tuple(made), y, weight)
 
 
 def _tested(model: keras.Model, x: Any, y: Any, weight: Any) -> dict[str, float]:
