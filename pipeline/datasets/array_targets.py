@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.datasets.rows import Array
 from pipeline.datasets.table_targets import MAX_INTEGER_CLASSES
-from pipeline.datasets.tasks import TASKS, Task
+from pipeline.datasets.tasks import TASKS, Task, are_whole, is_one_hot, value_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +66,7 @@ def infer_targets(
 
 
 def _of_values(values: Array, classes: Sequence[str] | None) -> Targets:
-    if values.dtype.kind == "f" and (values == np.round(values)).all():
-        names: tuple[str, ...] = tuple(str(int(value)) for value in values)
-    else:
-        names = tuple(str(value) for value in values)
+    names = value_names(values)
     counted = (
         values.dtype.kind in "biuf" and values.min() >= 0 and values.max() < len(classes or ())
     )
@@ -92,10 +89,9 @@ def _inferred(arrays: Sequence[Array]) -> Task:
     if first.ndim == 2 and first.shape[1] > 1:
         if not all(np.isin(one, (0, 1)).all() for one in arrays):
             return "regression"
-        single = all((one.sum(axis=1) == 1).all() for one in arrays)
+        single = all(is_one_hot(one, one.shape[1]) for one in arrays)
         return "classification" if single else "multilabel"
     values = np.unique(np.concatenate([one.ravel() for one in arrays]))
-    whole = bool(np.isfinite(values).all() and (values == np.round(values)).all())
     counted = first.dtype.kind in "biu" and np.array_equal(values, np.arange(len(values)))
     few = len(values) <= MAX_INTEGER_CLASSES
-    return "classification" if whole and (counted or few) else "regression"
+    return "classification" if are_whole(values) and (counted or few) else "regression"

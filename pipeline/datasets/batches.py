@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch
+from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch, in_epoch
 from pipeline.datasets.rows import Rows, is_in_a_file, read
 from pipeline.datasets.splits import Split
 from pipeline.datasets.structures import lies_in_a_file, mapped
@@ -106,9 +106,8 @@ class Examples:
     def shuffled_once(self, batch_size: int, epoch: Epoch, *, seed: int) -> tf.data.Dataset:
         """Return the batches of one epoch, in the order that `shuffled` gives it."""
         rows = functools.partial(self._rows_of_epoch, batch_size=batch_size, seed=seed)
-        now = tf.data.Dataset.range(1).map(lambda _: epoch.read_value())
         cardinality = tf.data.experimental.assert_cardinality(self.steps(batch_size))
-        return self._fetch(now.flat_map(rows)).apply(cardinality)
+        return self._fetch(in_epoch(epoch, rows)).apply(cardinality)
 
     def _rows_of_epoch(self, epoch: tf.Tensor, *, batch_size: int, seed: int) -> tf.data.Dataset:
         """Return the numbers of the examples of each batch of an epoch."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.configuration.config import did_you_mean
+from pipeline.datasets.table_file import not_columns
 
 _LISTS = ("drop", "categorical", "text", "keep")
 _SINGLE = ("weight", "group", "time")
@@ -82,11 +83,8 @@ class ColumnRoles:
         return {setting: name for setting, name in named.items() if name is not None}
 
     def _unknown(self, path: Path, columns: Sequence[str]) -> Iterator[str]:
-        named = [("the target", name) for name in self.targets] + [*self._single().items()]
-        for setting, name in named:
-            if name not in columns:
-                meant = did_you_mean(str(name), columns)
-                yield f"{setting} {name!r} is not a column of {path}; {meant}it has {[*columns]}"
+        single = {setting: (name,) for setting, name in self._single().items()}
+        yield from not_columns(path, columns, {"the target": self.targets, **single})
         for setting in _LISTS:
             if unknown := [name for name in getattr(self, setting) if name not in columns]:
                 questions = [did_you_mean(str(name), columns).strip() for name in unknown]

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,6 @@ class Dataset:
         notes: What there is to say of how it was read, a sentence each.
         columns: What the columns of a table were taken for: name, kind and missing values of each,
             and a few more facts, in JSON's terms.
-        digest: 16 hexadecimal digits that stand for the contents: task, classes, all splits, and
-            what their texts were taken for.
 
     Raises:
         ValueError: The targets are not what the task allows, or the splits are not alike.
@@ -70,22 +68,29 @@ class Dataset:
     class_weight: Any = None
     notes: tuple[str, ...] = ()
     columns: tuple[Mapping[str, Any], ...] = ()
-    digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         for name in _SPLITS:
             object.__setattr__(self, name, self._checked(name))
-        splits = [getattr(self, name) for name in _SPLITS]
-        _check_alike(splits)
+        _check_alike([*self._splits.values()])
         if self.class_weight is not None:
-            splits[0] = _weighted(self.train, self._factors)
-            object.__setattr__(self, "train", splits[0])
+            object.__setattr__(self, "train", _weighted(self.train, self._factors))
         object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *self._doubts()))))
+
+    @property
+    def _splits(self) -> dict[str, Split | Stream]:
+        return {name: getattr(self, name) for name in _SPLITS}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that stand for the contents; all arrays are read once for them.
+
+        They tell the task, the classes, all splits, and what their texts were taken for.
+        """
         # The same texts can be dates, categories or words.
         readings = getattr(self.preprocessing, "readings", ())
-        digest = _digest(splits, self.task, self.classes, *readings)
-        object.__setattr__(self, "digest", digest)
+        return _digest([*self._splits.values()], self.task, self.classes, *readings)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -140,12 +145,11 @@ class Dataset:
 
     def _doubts(self) -> list[str]:
         """Say of which streams nobody will notice that their examples have changed."""
-        streams = {name: getattr(self, name) for name in _SPLITS}
         return [
             f"{name} gives its examples in another order, or others, whenever it is read: whether "
             "they have changed since a search was interrupted is not noticed; Stream(..., "
             "digest=...) can say it"
-            for name, one in streams.items()
+            for name, one in self._splits.items()
             if isinstance(one, Stream) and one.is_known_by_form_alone
         ]
 
@@ -157,7 +161,6 @@ class Dataset:
             a function); `schema`, in the form of MLflow's own datasets; `profile`: the task, the
             classes, each split's number of rows and rows of each class, and `columns`.
         """
-        splits = {name: getattr(self, name) for name in _SPLITS}
         return {
             "name": self.name,
             "digest": self.digest,
@@ -168,7 +171,7 @@ class Dataset:
                 "task": self.task,
                 "classes": list(self.classes),
                 **({"targets": list(self.targets)} if self.targets else {}),
-                "rows": {name: len(split) for name, split in splits.items()},
+                "rows": {name: len(split) for name, split in self._splits.items()},
                 **self._counts(),
                 **({"columns": [dict(facts) for facts in self.columns]} if self.columns else {}),
             },
@@ -176,7 +179,7 @@ class Dataset:
 
     def _counts(self) -> dict[str, Any]:
         """Return how many rows of each split are of each class or label, if that can be said."""
-        splits = {name: getattr(self, name) for name in _SPLITS}
+        splits = self._splits
         if any(isinstance(one, Stream) for one in splits.values()):
             return {}  # it would take a pass over all examples
         counts = {

@@ -1,11 +1,11 @@
 """The elements of a stream: what `keras.Model.fit` takes of one, as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.structures import Structure, is_structure, leaves, mapped
+from pipeline.datasets.structures import Structure, is_structure, leaves, mapped, walked
 
 Parts = tuple[Structure, Structure, Structure]
 """Inputs, targets and weights of an example or a batch; None for what there is not."""
@@ -27,7 +27,10 @@ def parts_of(element: Any) -> Parts:
             "an element of a stream must be x, (x,), (x, y) or (x, y, sample_weight); received a "
             f"tuple of {len(given)}"
         )
-    x, y, weight = (None if one is None else _as_arrays(one) for one in (*given, None, None)[:3])
+    x, y, weight = (
+        None if one is None else walked(_as_array, one, "an element")
+        for one in (*given, None, None)[:3]
+    )
     return x, y, weight
 
 
@@ -75,11 +78,7 @@ def looks_batched(shapes: Sequence[Shape]) -> bool | None:
     return None if None in leading or len(set(shapes)) == 1 else True
 
 
-def _as_arrays(value: Any) -> Structure:
-    if isinstance(value, Mapping):
-        return {str(name): _as_arrays(one) for name, one in value.items()}
-    if isinstance(value, tuple | list) and any(map(is_structure, value)):
-        return type(value)(_as_arrays(one) for one in value)
+def _as_array(value: Any, what: str) -> np.ndarray:  # noqa: ARG001
     return np.asarray(value)
 
 

@@ -1,6 +1,6 @@
 """What a training is fed: batches of examples, wherever they come from, epoch by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,6 +89,11 @@ class AnyExamples(Protocol):
             epochs: Which epochs they are.
         """
         ...
+
+
+def in_epoch(epoch: Epoch, made: Callable[[tf.Tensor], tf.data.Dataset]) -> tf.data.Dataset:
+    """Return what is made of an epoch's number, which is looked at whenever it begins."""
+    return tf.data.Dataset.range(1).map(lambda _: epoch.read_value()).flat_map(made)
 
 
 def by_epoch(examples: AnyExamples, batch_size: int, *, seed: int) -> Feed:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.image_files import named
+from pipeline.datasets.class_folders import named
 from pipeline.datasets.image_form import ImageForm
 from pipeline.datasets.rows import Array
 

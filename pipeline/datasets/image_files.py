@@ -1,14 +1,12 @@
-"""The files of images under a folder, and what is told of those that are left out."""
+"""The files of images under a folder."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """What the name of an image ends with; case does not matter."""
-
-_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -37,23 +35,10 @@ class FolderFiles:
         others = tuple(file for file in found if not is_image(file))
         return cls(path, images, others)
 
-    def left_out(self, files: Sequence[Path], what: str, why: str) -> list[str]:
-        """Say that files are not read; nothing if there are none."""
-        if not files:
-            return []
-        number = f"1 {what}" if len(files) == 1 else f"{len(files)} {what}s"
-        return [f"{number} of {self.path} left out, {why}: {named(files, self.path)}"]
-
 
 def is_image(file: Path) -> bool:
     """Whether a file is an image by its name."""
     return file.suffix.lower() in FORMATS
-
-
-def named(files: Sequence[Path], path: Path) -> str:
-    """Return the names of files relative to a folder, the first few of many."""
-    names = ", ".join(str(file.relative_to(path)) for file in files[:_NAMED])
-    return names + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.datasets.class_folders import class_names, left_out
 from pipeline.datasets.image_files import FORMATS, FolderFiles
 from pipeline.datasets.labelled_images import LabelledImages
 
@@ -40,14 +41,14 @@ def by_folder(path: Path) -> LabelledImages:
         y=np.array([index[class_of[file]] for file in inside], dtype=np.int64),
         classes=tuple(classes),
         notes=(
-            *files.left_out(outside, "image", "in no class's folder"),
-            *files.left_out(others, "file", f"none of {', '.join(FORMATS)}"),
+            *left_out(outside, path, "image", "in no class's folder"),
+            *left_out(others, path, "file", f"none of {', '.join(FORMATS)}"),
         ),
     )
 
 
 def _classes(path: Path) -> list[str]:
-    classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    classes = class_names(path)
     if len(classes) < 2:
         found = f"only {classes[0]!r}" if classes else "none"
         raise ValueError(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.configuration.config import did_you_mean
+from pipeline.datasets.class_folders import left_out
 from pipeline.datasets.image_files import FORMATS, FolderFiles
 from pipeline.datasets.labelled_images import LabelledImages
 from pipeline.datasets.rows import Array
+from pipeline.datasets.table_file import open_table
 from pipeline.datasets.table_targets import read_targets
 from pipeline.datasets.tasks import Task
 
@@ -33,7 +35,7 @@ def by_table(
 
     Args:
         path: The folder.
-        labels: A table with a header and a row an image: `.tsv` with tabs, others with commas.
+        labels: A table with a row an image, as `open_table` takes it.
         file: Its column of the images' paths relative to the folder, with or without their endings.
         target: Its column of classes or numbers; or a list of columns: labels if all of their
             values are 0 or 1, numbers otherwise.
@@ -59,8 +61,8 @@ def by_table(
     table = _read(labels, [file, *columns])
     found = FolderFiles.of(path)
     files = _files(found, [str(name) for name in table[file]], labels)
-    named = set(files)
-    left_out = [one for one in found.images if one not in named]
+    wanted = set(files)
+    unnamed = [one for one in found.images if one not in wanted]
     others = [one for one in found.others if one != labels]
     task, y, classes = _targets(table[columns], label_separator, task)
     return LabelledImages(
@@ -70,34 +72,24 @@ def by_table(
         classes=classes,
         targets=tuple(columns) if task == "regression" and len(columns) > 1 else (),
         notes=(
-            *found.left_out(left_out, "image", f"not in {labels.name}"),
-            *found.left_out(others, "file", f"none of {', '.join(FORMATS)}"),
+            *left_out(unnamed, path, "image", f"not in {labels.name}"),
+            *left_out(others, path, "file", f"none of {', '.join(FORMATS)}"),
         ),
     )
 
 
 def _read(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
-
     if not path.is_file():
         raise FileNotFoundError(f"labels must be an existing table; there is none at {path}")
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
-        )
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a table of text in UTF-8: {error}") from error
-    known = list(table.columns)
+    table = open_table(path, None)
+    known = table.columns
     if missing := [name for name in columns if name not in known]:
         meant = did_you_mean(str(missing[0]), known)
         raise ValueError(
             f"{path} has no columns {missing}; {meant}it has {known}: name its column of images "
             "with file and that of their labels with target"
         )
-    if table.empty:
-        raise ValueError(f"{path} must have rows below the header; it has a header and no rows")
-    return table
+    return table.read([*dict.fromkeys(columns)], as_text=columns)
 
 
 def _files(found: FolderFiles, names: Sequence[str], labels: Path) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples, in_keras_precision
 from pipeline.datasets.class_weights import example_weights
 from pipeline.datasets.elements import parts_of
-from pipeline.datasets.feed import Epoch, Epochs, Feed
+from pipeline.datasets.feed import Epoch, Epochs, Feed, in_epoch
 from pipeline.datasets.sources import PyDatasetSource
 from pipeline.datasets.streamed import present, signature_of
 from pipeline.datasets.streams import Stream
@@ -118,11 +118,11 @@ class PyDatasetExamples:
 
         few = [batches[index] for index in range(min(2, batches.num_batches))]
         signature = signature_of(keras.tree.map_structure(np.asarray, few), batched=True)
-        now = tf.data.Dataset.range(1).map(lambda _: epoch.read_value())
-        made = now.flat_map(
+        made = in_epoch(
+            epoch,
             lambda number: tf.data.Dataset.from_generator(
                 generated, output_signature=signature, args=(number,)
-            )
+            ),
         )
         cardinality = tf.data.experimental.assert_cardinality(self.steps(batch_size))
         return made.apply(cardinality).prefetch(tf.data.AUTOTUNE)

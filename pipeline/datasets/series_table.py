@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.configuration.config import did_you_mean
 from pipeline.datasets.columns import numbers, single_precision
 from pipeline.datasets.rows import Array
-from pipeline.datasets.table_file import open_table
+from pipeline.datasets.table_file import not_columns, open_table
 from pipeline.datasets.time_split import read_times
 
 if TYPE_CHECKING:
@@ -96,13 +95,7 @@ def _names(setting: str, given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_known(path: Path, columns: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
-    problems = [
-        f"{setting} {name!r} is not a column of {path}; {did_you_mean(str(name), columns)}"
-        f"it has {[*columns]}"
-        for setting, names in named.items()
-        for name in names
-        if name not in columns
-    ]
+    problems = not_columns(path, columns, named)
     problems += [
         f"{setting} must list each column once, received {[*names]}"
         for setting, names in named.items()

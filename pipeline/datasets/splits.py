@@ -52,7 +52,7 @@ class Split:
                 _check_column(name, column)
             else:
                 _check_finite(column, f"the inputs {name!r}" if name else "the inputs")
-        for _, weight in leaves(self.sample_weight) if self.sample_weight is not None else ():
+        for _, weight in leaves(self.sample_weight):
             _check_finite(weight, "the sample weights")
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class Split:
                 where = f"column {name!r}" if name else "the inputs"
                 raise ValueError(f"{len(array)} rows of {where} for {told}{self._advice()}")
         for what, structure in (("targets", self.y), ("sample weights", self.sample_weight)):
-            for name, array in leaves(structure) if structure is not None else ():
+            for name, array in leaves(structure):
                 if len(array) != expected:
                     where = f"{what} {name!r}" if name else what
                     raise ValueError(f"{len(array)} {where} for {told}")
@@ -144,10 +144,8 @@ def content_digest(splits: Iterable[Split], *facts: object) -> str:
     digest = hashlib.sha256(repr(facts).encode())
     for split in splits:
         arrays: list[tuple[object, Array]] = list(leaves(split.x))
-        if split.y is not None:
-            arrays += [(None if not name else ("y", name), one) for name, one in leaves(split.y)]
-        if split.sample_weight is not None:
-            arrays += [(("weight", name), one) for name, one in leaves(split.sample_weight)]
+        arrays += [(None if not name else ("y", name), one) for name, one in leaves(split.y)]
+        arrays += [(("weight", name), one) for name, one in leaves(split.sample_weight)]
         for name, array in arrays:
             digest.update(repr((name, array.dtype.str, array.shape)).encode())
             for content in _contents(array):

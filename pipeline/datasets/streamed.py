@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipeline.datasets.batches import Examples
 from pipeline.datasets.class_weights import example_weights
 from pipeline.datasets.elements import Parts
-from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch
+from pipeline.datasets.feed import Epoch, Epochs, Feed, by_epoch, in_epoch
 from pipeline.datasets.sources import DatasetSource
 from pipeline.datasets.streams import Stream
 from pipeline.seeds import derive_seed
@@ -64,8 +64,7 @@ class StreamedExamples:
                 elements = _shuffled(elements, stream.shuffle_buffer, own, number)
             return self._batches(elements, batch_size)
 
-        now = tf.data.Dataset.range(1).map(lambda _: epoch.read_value())
-        return self._finished(now.flat_map(of_epoch), batch_size)
+        return self._finished(in_epoch(epoch, of_epoch), batch_size)
 
     def feed(self, batch_size: int, epochs: Epochs) -> Feed:
         """Return batches that end with each epoch."""

@@ -203,7 +203,7 @@ class Stream:
             return True
         if told is not None:
             return told
-        arrays = [array for one in first if one is not None for _, array in leaves(one)]
+        arrays = [array for one in first for _, array in leaves(one)]
         shapes = self.source.shapes() or [array.shape for array in arrays]
         guessed = looks_batched(shapes)
         if guessed is None:

@@ -34,22 +34,38 @@ def as_arrays(value: Any, what: str) -> Structure:
         >>> as_arrays({"age": [31, 45], "name": pd.Series(["a", "b"])}, "x")
         {'age': array([31, 45]), 'name': array(['a', 'b'], dtype=object)}
     """
+    return walked(_array, value, what)
+
+
+def walked(array: Callable[[Any, str], Any], value: Any, what: str) -> Structure:
+    """Apply a function to all of what a user gives that is to be an array.
+
+    Args:
+        array: Takes a value and what it is called.
+        value: What a user gives: a dictionary, or a list or tuple that holds an array, is a
+            structure; anything else is to be one array.
+        what: What it is called in an error.
+    """
     if isinstance(value, Mapping):
-        return {str(name): as_arrays(one, f"{what}[{name!r}]") for name, one in value.items()}
-    if isinstance(value, tuple | list) and any(is_structure(one) for one in value):
-        return type(value)(as_arrays(one, f"{what}[{i}]") for i, one in enumerate(value))
-    return _array(value, what)
+        return {str(name): walked(array, v, f"{what}[{name!r}]") for name, v in value.items()}
+    if isinstance(value, tuple | list) and any(map(is_structure, value)):
+        return type(value)(walked(array, one, f"{what}[{i}]") for i, one in enumerate(value))
+    return array(value, what)
 
 
 def leaves(structure: Structure) -> Iterator[tuple[str, Array]]:
-    """Yield the arrays of a structure, each with its place in it: "" of a single one, `a/0`."""
+    """Yield the arrays of a structure, each with its place in it: "" of a single one, `a/0`.
+
+    Of None, for what there is not, there are none.
+    """
     parts: Iterable[tuple[str, Structure]]
     if isinstance(structure, Mapping):
         parts = structure.items()
     elif isinstance(structure, tuple | list):
         parts = ((str(index), one) for index, one in enumerate(structure))
     else:
-        yield "", structure
+        if structure is not None:
+            yield "", structure
         return
     for name, part in parts:
         for below, array in leaves(part):

@@ -2,9 +2,11 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pipeline.configuration.config import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +73,28 @@ def open_table(path: Path, separator: str | None) -> TableFile:
         return _Parquet(path)
     known = [_SEPARATORS[suffix] for suffix in reversed(suffixes) if suffix in _SEPARATORS]
     return _Text(path, separator or next(iter(known), ","))
+
+
+def not_columns(
+    path: Path, columns: Sequence[str], named: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Say of each name that is no column of a table what it was to be.
+
+    Args:
+        path: Where the table is.
+        columns: Its columns.
+        named: Names by what they are for.
+
+    Returns:
+        A clause for each.
+    """
+    return [
+        f"{role} {name!r} is not a column of {path}; {did_you_mean(str(name), columns)}it has "
+        f"{[*columns]}"
+        for role, names in named.items()
+        for name in names
+        if name not in columns
+    ]
 
 
 class _Text(TableFile):

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.datasets.columns import incomplete, numbers, single_precision
 from pipeline.datasets.rows import Array
-from pipeline.datasets.tasks import Task
+from pipeline.datasets.tasks import Task, are_whole, value_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,13 +105,11 @@ def _one(column: "pd.Series[Any]", task: str | None) -> Targets:
         y = np.array([index[text] for text in column], dtype=np.int64)
         return Targets("classification", y, tuple(names), (name,))
     values = np.unique(read)
-    integers = bool(np.isfinite(values).all() and (values == np.round(values)).all())
     few = len(values) <= MAX_INTEGER_CLASSES
-    if task == "regression" or (task is None and not (integers and few)):
+    if task == "regression" or (task is None and not (are_whole(values) and few)):
         return Targets("regression", single_precision(read), (), (name,))
-    named = tuple(str(int(value)) if integers else str(value) for value in values)
     y = np.searchsorted(values, read).astype(np.int64)
-    return Targets("classification", y, named, (name,))
+    return Targets("classification", y, value_names(values), (name,))
 
 
 def _several(table: "pd.DataFrame", names: tuple[str, ...], task: str | None) -> Targets:

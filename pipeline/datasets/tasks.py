@@ -74,6 +74,17 @@ def is_one_hot(y: Array, classes: int) -> bool:
     return bool((y.sum(axis=-1) == 1).all() and np.isin(y, (0, 1)).all())
 
 
+def are_whole(values: Array) -> bool:
+    """Whether numbers are all finite integers, in whatever dtype."""
+    return bool(np.isfinite(values).all() and (values == np.round(values)).all())
+
+
+def value_names(values: Array) -> tuple[str, ...]:
+    """Return what classes are called that numbers or texts stand for: `3` for 3.0."""
+    whole = values.dtype.kind == "f" and are_whole(values)
+    return tuple(str(int(value)) if whole else str(value) for value in values)
+
+
 def rows_of_classes(y: Structure, task: Task, classes: int) -> list[int] | None:
     """Return how many examples are of each class, or have each label.
 

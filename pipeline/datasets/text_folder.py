@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.datasets.class_folders import class_names, left_out, named
 from pipeline.datasets.rows import Array
 
 _SUFFIX = ".txt"
-_NAMED_FILES = 10
 
 
 def read_texts(path: Path) -> tuple[Array, Array, tuple[str, ...]]:
@@ -25,7 +25,7 @@ def read_texts(path: Path) -> tuple[Array, Array, tuple[str, ...]]:
         ValueError: The folder has fewer than two sub-folders, one of them has no text, or files
             are not in UTF-8; all of these are told at once.
     """
-    classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    classes = class_names(path)
     if len(classes) < 2:
         received = f"only {classes[0]!r}" if classes else "none"
         raise ValueError(
@@ -42,15 +42,11 @@ def read_texts(path: Path) -> tuple[Array, Array, tuple[str, ...]]:
     return x, y, tuple(classes)
 
 
-def left_out(path: Path) -> tuple[str, ...]:
+def unread(path: Path) -> tuple[str, ...]:
     """Say in a sentence, if there is something to say, which files `read_texts` does not read."""
     every = (file for file in sorted(path.rglob("*")) if file.is_file())
     others = [f for f in every if not _is_hidden(f, path) and not _is_text_of_a_class(f, path)]
-    if not others:
-        return ()
-    number = "1 file" if len(others) == 1 else f"{len(others)} files"
-    why = f"no {_SUFFIX} in a class's folder"
-    return (f"{number} of {path} left out, {why}: {_listed(others, path)}",)
+    return tuple(left_out(others, path, "file", f"no {_SUFFIX} in a class's folder"))
 
 
 def _texts_of(folder: Path) -> list[Path]:
@@ -76,11 +72,6 @@ def _decoded(files: Sequence[Path], path: Path) -> list[str]:
     if bad:
         raise ValueError(
             f"{len(bad)} of the {len(files)} files in {path} are no text in UTF-8, convert or "
-            f"remove them: {_listed(bad, path)}"
+            f"remove them: {named(bad, path)}"
         )
     return texts
-
-
-def _listed(files: Sequence[Path], path: Path) -> str:
-    names = ", ".join(str(file.relative_to(path)) for file in files[:_NAMED_FILES])
-    return names + (f" and {len(files) - _NAMED_FILES} more" if len(files) > _NAMED_FILES else "")

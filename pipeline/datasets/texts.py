@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.configuration.config import did_you_mean
 from pipeline.configuration.names import stem
 from pipeline.datasets.dataset import Dataset
 from pipeline.datasets.description import describe_targets
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Partition
-from pipeline.datasets.table_file import open_table
+from pipeline.datasets.table_file import not_columns, open_table
 from pipeline.datasets.table_targets import Targets, read_targets, read_weights
 from pipeline.datasets.tasks import Task
 from pipeline.datasets.text_encoding import TextEncoding
-from pipeline.datasets.text_folder import left_out, read_texts
+from pipeline.datasets.text_folder import read_texts, unread
 
 
 def text(
@@ -116,7 +115,7 @@ class _Texts:
 
 def _read_folder(path: Path) -> _Texts:
     x, y, classes = read_texts(path)
-    return _Texts(x, Targets("classification", y, classes, ()), notes=left_out(path))
+    return _Texts(x, Targets("classification", y, classes, ()), notes=unread(path))
 
 
 def _read_table(
@@ -148,13 +147,7 @@ def _read_table(
 
 
 def _check_columns(path: Path, known: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
-    problems = [
-        f"{role} {name!r} is not a column of {path}; {did_you_mean(str(name), known)}it has "
-        f"{[*known]}"
-        for role, names in named.items()
-        for name in names
-        if name not in known
-    ]
+    problems = not_columns(path, known, named)
     every = [name for names in named.values() for name in names]
     if twice := sorted({name for name in every if every.count(name) > 1}):
         problems.append(
