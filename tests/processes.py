@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
 import shlex
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +72,26 @@ def post(url: str, content: object) -> dict:
     request = urllib.request.Request(url, json.dumps(content).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
+
+
+def check_that_one_of_two_works(target: Callable[..., None], folder: Path) -> None:
+    """Run a function in two processes that begin together; one of them is to do the work.
+
+    Args:
+        target: Takes a folder, a barrier to wait at, and a queue to put its process's id in when it
+            works.
+        folder: What both work in.
+    """
+    fresh = multiprocessing.get_context("spawn")
+    both, working = fresh.Barrier(2), fresh.Queue()
+    others = [fresh.Process(target=target, args=(folder, both, working)) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(60)
+    assert [other.exitcode for other in others] == [0, 0]
+    assert working.get(timeout=60) in {other.pid for other in others}
+    assert working.empty()
 
 
 def _answers(url: str) -> bool:

@@ -1,6 +1,5 @@
 """Images are read once, whoever wants them."""
 
-import multiprocessing
 import os
 
 import numpy as np
@@ -11,6 +10,7 @@ from pipeline.datasets.image_decoding import decoded
 from pipeline.datasets.image_form import ImageForm
 from pipeline.datasets.image_pixels import read_pixels
 from tests.made_images import write_noise
+from tests.processes import check_that_one_of_two_works
 
 
 @pytest.fixture
@@ -129,14 +129,4 @@ def read_together(folder, both, counts):
 
 
 def test_two_processes_that_start_at_once_read_once(folder):
-    fresh = multiprocessing.get_context("spawn")
-    both, counts = fresh.Barrier(2), fresh.Queue()
-    arguments = (folder, both, counts)
-    others = [fresh.Process(target=read_together, args=arguments) for _ in range(2)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join(60)
-    assert [other.exitcode for other in others] == [0, 0]
-    assert counts.get(timeout=60) in {other.pid for other in others}
-    assert counts.empty()
+    check_that_one_of_two_works(read_together, folder)

@@ -1,6 +1,5 @@
 """Arrays on the disk: whole or not there, checked, and within a limit."""
 
-import multiprocessing
 import os
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from pipeline.journal.array_store import ArraySpec, ArrayStore, has_same_size
 from pipeline.journal.files import StorageError
+from tests.processes import check_that_one_of_two_works
 
 ROWS = 6
 SPECS = [ArraySpec((ROWS, 3), np.dtype(np.float32)), ArraySpec((ROWS,), np.dtype(np.int64))]
@@ -139,25 +139,15 @@ def test_a_full_disk_is_one_sentence(full_disk):
 
 def compute(folder, both, computed):
     """Take an entry, or compute it, as soon as another process is about to do so too."""
-    files = ArrayStore(folder, 10_000)
+
+    def told():
+        computed.put(os.getpid())
+        yield from batches(offset=5)
+
     both.wait(60)
-    with files.held("a"):
-        if files.open("a") is None:
-            computed.put(os.getpid())
-            files.write("a", SPECS, batches(offset=5))
-    floats, _ = files.open("a").arrays
+    floats, _ = ArrayStore(folder, 10_000).made_once("a", SPECS, told()).arrays
     assert floats[0, 0] == 5
 
 
 def test_two_processes_compute_an_entry_once(tmp_path):
-    fresh = multiprocessing.get_context("spawn")
-    both, computed = fresh.Barrier(2), fresh.Queue()
-    arguments = (tmp_path, both, computed)
-    others = [fresh.Process(target=compute, args=arguments) for _ in range(2)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join(60)
-    assert [other.exitcode for other in others] == [0, 0]
-    assert computed.get(timeout=60) in {other.pid for other in others}
-    assert computed.empty()
+    check_that_one_of_two_works(compute, tmp_path)
