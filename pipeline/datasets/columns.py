@@ -80,6 +80,13 @@ def numbers(column: "pd.Series[Any]") -> Array | None:
     return None if np.isnan(read[~absent]).any() else read
 
 
+def first_no_number(column: "pd.Series[Any]") -> object:
+    """Return the first value of a column, of which some are no numbers, that is none."""
+    import pandas as pd
+
+    return column[pd.to_numeric(column, errors="coerce").isna()].iloc[0]
+
+
 def missing(column: "pd.Series[Any]") -> Array:
     """Return where a column has no value, `(n,)` of bool."""
     import pandas as pd

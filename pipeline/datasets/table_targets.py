@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.datasets.columns import incomplete, numbers, single_precision
+from pipeline.datasets.columns import (
+    first_no_number,
+    incomplete,
+    numbers,
+    single_precision,
+)
 from pipeline.datasets.rows import Array
 from pipeline.datasets.tasks import Task, are_whole, value_names
 
@@ -142,12 +147,9 @@ def _odd_label(column: "pd.Series[Any]") -> object:
 
 
 def _no_numbers(column: "pd.Series[Any]") -> str:
-    import pandas as pd
-
-    odd = column[pd.to_numeric(column, errors="coerce").isna()].iloc[0]
     return (
         f"the target column {column.name!r} must hold numbers for a regression, received for "
-        f"example {odd!r}"
+        f"example {first_no_number(column)!r}"
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.datasets.columns import incomplete, missing, numbers
+from pipeline.datasets.columns import first_no_number, incomplete, missing, numbers
 from pipeline.datasets.dates import find_dates
 from pipeline.datasets.rows import Array
 
@@ -19,18 +19,15 @@ def read_times(column: "pd.Series[Any]") -> Array:
     Raises:
         ValueError: Rows have none, or it is neither.
     """
-    import pandas as pd
-
     if problem := incomplete(column, "time"):
         raise ValueError(problem)
     if (read := numbers(column)) is not None:
         return read
     dates = find_dates(column, missing(column))
     if not dates:
-        odd = column[pd.to_numeric(column, errors="coerce").isna()].iloc[0]
         raise ValueError(
             f"the time column {column.name!r} must hold numbers, or dates of one form, received "
-            f"for example {odd!r}"
+            f"for example {first_no_number(column)!r}"
         )
     if len(dates) > 1:
         raise ValueError(

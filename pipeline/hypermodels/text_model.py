@@ -45,9 +45,8 @@ class Text(keras_tuner.HyperModel):
         dropout = hp.Float("dropout", min_value=0.0, max_value=0.5, step=0.1)
 
         inputs, words = self._dataset.inputs()
-        there = keras.ops.not_equal(
-            words, 0
-        )  # given by hand: attention forgets masks of its inputs
+        # Masks are given by hand: attention forgets those of its inputs.
+        there = keras.ops.not_equal(words, 0)
         features = keras.layers.Embedding(self._encoding.tokens, units)(words)
         match encoder:
             case "pooling":
