@@ -1,0 +1,91 @@
+"""Asynchronous successive halving."""
+
+from collections.abc import Sequence
+
+from pipeline.pruners.arguments import check_flag, check_whole_number
+from pipeline.pruners.comparison import Comparison, trained
+from pipeline.pruners.curves import Curve
+from pipeline.pruners.leader import paused_leader
+from pipeline.pruners.pruner import Pruner
+from pipeline.pruners.rungs import is_among, losses, rungs
+
+
+class ASHA(Pruner):
+    """Compares trials after `min_epochs`, and after each `reduction_factor` times as many.
+
+    At each of these rungs the best 1/`reduction_factor` of the trials that have come so far go
+    on (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020; there
+    `r` and eta). Two variants:
+
+    - Without promotion the others are stopped for good, as in Ray and Optuna. The share is
+      rounded up: of one to three trials at a rung the best goes on, of four to six the best two.
+      So does Ray's percentile; Optuna rounds down, to at least one, and loses the best trial
+      more often for a few epochs less.
+    - With promotion, the paper's variant, they are paused, and the share is rounded down: the
+      first trials of a search wait until enough have come to tell. A paused trial is taken up
+      again as soon as it belongs to the best of its rung, those of the highest rung first. When
+      there is no new trial any more and none runs, the one with the best value of all is trained
+      on, so that what the search ends with is the best it has seen.
+
+    Equal trials go on together, and one without a finite value never does.
+
+    Args:
+        direction: `min` or `max`.
+        max_epochs: Epochs of a whole training, at least 1.
+        min_epochs: The first rung, at least 1.
+        reduction_factor: At least 2.
+        promote: Whether stopped trials may be taken up again.
+        compare: `best` or `last` value of a trial up to the rung.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        direction: str,
+        max_epochs: int,
+        min_epochs: int = 1,
+        reduction_factor: int = 3,
+        promote: bool = False,
+        compare: str = "best",
+    ) -> None:
+        check_whole_number("max_epochs", max_epochs, 1)
+        check_whole_number("min_epochs", min_epochs, 1, max_epochs)
+        check_whole_number("reduction_factor", reduction_factor, 2)
+        check_flag("promote", promote)
+        self.keeps_pruned = promote
+        self._comparison = Comparison(direction, compare)
+        self._factor = reduction_factor
+        self._rungs = rungs(min_epochs, max_epochs, reduction_factor)
+
+    def prunes(self, running: Curve, others: Sequence[Curve]) -> bool:
+        """Return whether the trial is at a rung and not among the best there."""
+        rung = trained(running.executions[0])
+        if len(running.executions) > 1 or rung not in self._rungs:
+            return False
+        return not self._goes_on(running, [*others, running], rung)
+
+    def resumes(self, trials: Sequence[Curve], *, exhausted: bool) -> str | None:
+        """Return the paused trial that is to be promoted, from the highest rung down."""
+        if not self.keeps_pruned:
+            return None
+        paused = [trial for trial in trials if trial.pruned]
+        for rung in reversed(self._rungs):
+            waiting = [trial for trial in paused if trained(trial.executions[0]) == rung]
+            best = min(waiting, key=lambda one: self._loss(one, rung), default=None)
+            if best is not None and self._goes_on(best, trials, rung):
+                return best.trial
+        return paused_leader(self._comparison, trials) if exhausted else None
+
+    def _goes_on(self, trial: Curve, trials: Sequence[Curve], rung: int) -> bool:
+        at_rung = losses(self._comparison, trials, rung)
+        share, rest = divmod(len(at_rung), self._factor)
+        places = share if self.keeps_pruned else share + (rest > 0)
+        return is_among(self._loss(trial, rung), at_rung, places)
+
+    def _loss(self, trial: Curve, rung: int) -> float:
+        loss = self._comparison.after(trial, rung)
+        assert loss is not None  # it is at the rung
+        return loss
