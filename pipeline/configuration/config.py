@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-GROUPS = ("dataset", "model", "strategy")
+GROUPS = ("dataset", "model", "strategy", "pruner")
 """The groups of which every search has a choice."""
 
 
@@ -112,11 +112,12 @@ class Tracking:
 
 @dataclass
 class Names:
-    """What the dataset, the model and the strategy are called; names and tags are made of them."""
+    """What the choices of the groups are called; names and tags are made of them."""
 
     dataset: str = MISSING
     model: str = MISSING
     strategy: str = MISSING
+    pruner: str = MISSING
 
 
 @dataclass
@@ -126,6 +127,7 @@ class Choices:
     dataset: str = MISSING
     model: str = MISSING
     strategy: str = MISSING
+    pruner: str = MISSING
 
 
 @dataclass
@@ -156,6 +158,7 @@ class Config:
     dataset: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     strategy: dict[str, Any] = field(default_factory=dict)
+    pruner: dict[str, Any] = field(default_factory=dict)
     if_known: dict[str, Any] = field(default_factory=dict)
 
 

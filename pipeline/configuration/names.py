@@ -21,7 +21,7 @@ def name_of(group: str, *, _root_: DictConfig) -> str:
     """Return what a group's choice is called; OmegaConf's resolver `name_of`.
 
     Args:
-        group: `dataset`, `model` or `strategy`.
+        group: `dataset`, `model`, `strategy` or `pruner`.
         _root_: The composed configuration.
 
     Returns:

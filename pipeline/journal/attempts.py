@@ -46,8 +46,18 @@ class Attempt:
         return self.end is not None and self.end.status is Status.COMPLETED
 
     @property
+    def pruned(self) -> bool:
+        """Whether a pruner stopped it, and it was not taken up again."""
+        return self.end is not None and self.end.status is Status.PRUNED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the trial has failed for good with this attempt."""
+        return self.finished and not self.completed and not self.pruned
+
+    @property
     def finished(self) -> bool:
-        """Whether the trial is over with this attempt: completed, or failed for good."""
+        """Whether the trial is over with this attempt: completed, pruned, or failed for good."""
         return self.end is not None and self.end.final and self.end.status != Status.INTERRUPTED
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """How a search or an attempt at a trial ended."""
+    """How a search or an attempt at a trial ended; only a trial can be PRUNED."""
 
     COMPLETED = "COMPLETED"
     """It ran to its end and has a result."""
@@ -15,6 +15,8 @@ class Status(StrEnum):
     """It raised, or its objective was not a finite number."""
     INTERRUPTED = "INTERRUPTED"
     """It was stopped from outside before its end."""
+    PRUNED = "PRUNED"
+    """It was stopped before its end as others did better; it may be taken up again later."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class SearchBegin:
         modules: Digests of the user's own modules that the configuration reaches, by name; None
             likewise.
         varied: Those of the overrides that other searches of the sweep have otherwise.
+        pruner: Choice of the `pruner` group; `none` in journals of before there was one.
     """
 
     search: str
@@ -72,6 +75,7 @@ class SearchBegin:
     settings: str | None = None
     modules: Mapping[str, str] | None = None
     varied: list[str] = field(default_factory=list)
+    pruner: str = "none"
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class TrialEnd:
         metrics: All metrics at their execution's best epoch, the mean over executions.
         epochs_trained: Epochs trained by this attempt, executions included.
         duration_seconds: Wall-clock time of this attempt.
-        final: False if another attempt at the trial follows.
+        final: False if another attempt at the trial follows. One that was PRUNED may begin again.
         message: One sentence on why it failed; None if it did not.
         traceback: The failure's traceback; None if there is none.
         time: Seconds since the epoch.

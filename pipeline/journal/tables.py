@@ -32,9 +32,9 @@ def write_tables(directory: Path) -> None:
 def trial_rows(history: History) -> tuple[list[str], list[list[Any]]]:
     """Return a search's attempts, one a row, in the order they began.
 
-    The columns are `trial`, `attempt` (from 0), `status` (`COMPLETED`, `FAILED` or `INTERRUPTED`),
-    `score`, `best_epoch` (from 0), `epochs_trained` (executions included), `duration_seconds`, and
-    the hyperparameters by their names.
+    The columns are `trial`, `attempt` (from 0), `status` (`COMPLETED`, `PRUNED`, `FAILED` or
+    `INTERRUPTED`), `score`, `best_epoch` (from 0), `epochs_trained` (executions included),
+    `duration_seconds`, and the hyperparameters by their names.
 
     Args:
         history: The search.

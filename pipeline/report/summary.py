@@ -50,11 +50,13 @@ def facts(history: History) -> list[Fact]:
                 "on data no trial has seen" if baseline is None else f"baseline {number(baseline)}"
             )
             shown.append(Fact(f"test {name}", number(tested), note))
-    failed = sum(_failed(attempt) for attempt in trials)
+    failed = sum(attempt.failed for attempt in trials)
+    pruned = sum(attempt.pruned for attempt in trials)
+    others = [f"{pruned} pruned"] * bool(pruned) + [f"{failed} failed"]
     total = "" if begin.total_trials is None else f" of {begin.total_trials} planned"
     return [
         *shown,
-        Fact("trials completed", str(completed), f"{failed} failed{total and ','}{total}"),
+        Fact("trials completed", str(completed), f"{', '.join(others)}{total and ','}{total}"),
         Fact("epochs trained", str(sum(map(epochs_of, attempts)))),
         Fact("time in trials", duration(sum(attempt.seconds for attempt in attempts))),
     ]
@@ -69,17 +71,20 @@ def _searched(history: History) -> str:
     begin = history.begin
     searched = sum(item.searched for item in space_of(history).values())
     verb = "maximise" if begin.direction == "max" else "minimise"
+    pruner = "" if begin.pruner == "none" else f", with the pruner {begin.pruner},"
     return (
-        f"The strategy {begin.strategy} searched {count(searched, 'hyperparameter')} of the model "
-        f"{begin.model} on the dataset {begin.dataset} to {verb} {begin.objective}."
+        f"The strategy {begin.strategy}{pruner} searched {count(searched, 'hyperparameter')} of "
+        f"the model {begin.model} on the dataset {begin.dataset} to {verb} {begin.objective}."
     )
 
 
 def _got(history: History) -> str:
     trials = trials_of(history)
     completed = sum(attempt.completed for attempt in trials)
-    failed = sum(_failed(attempt) for attempt in trials)
+    failed = sum(attempt.failed for attempt in trials)
     parts = [f"{count(completed, 'trial')} completed"]
+    if pruned := sum(attempt.pruned for attempt in trials):
+        parts.append(f"{pruned} pruned")
     if failed:
         parts.append(f"{failed} failed")
     if unfinished := sum(not attempt.finished for attempt in trials):
@@ -133,7 +138,3 @@ def _tested(history: History) -> str:
     metrics = " and ".join(f"{name} {number(value)}" for name, value in tested.metrics.items())
     how = "retrained on train and validation data" if tested.retrained else "with its best weights"
     return f"On test data that no trial has seen its model, {how}, has {metrics}."
-
-
-def _failed(attempt: Attempt) -> bool:
-    return attempt.finished and not attempt.completed

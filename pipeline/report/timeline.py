@@ -11,6 +11,7 @@ from pipeline.terminal.wording import duration
 _NAME, _TITLE = "timeline", "When each trial ran"
 _COLORS = {
     str(Status.COMPLETED): POINT,
+    str(Status.PRUNED): "#b58a2a",
     str(Status.FAILED): "#c5473f",
     str(Status.INTERRUPTED): MUTED,
     RUNNING: ACCENT,

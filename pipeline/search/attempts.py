@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from keras_tuner.engine.trial import TrialStatus
 
+from pipeline.journal.callbacks import Status
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -16,12 +18,14 @@ class Earlier:
         seconds: Time spent on the attempt that is continued, by trial.
         elapsed: Time spent on attempts that ended.
         needed: Trials whose files are needed yet, beside those of which the oracle knows.
+        pruned: Time spent on trials that were pruned and may go on, by trial; `elapsed` has it.
     """
 
     attempts: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
     needed: Collection[str] = ()
+    pruned: Mapping[str, float] = field(default_factory=dict)
 
 
 class Attempts:
@@ -33,7 +37,7 @@ class Attempts:
 
     Attributes:
         elapsed: Seconds spent on all attempts that ended.
-        failed_in_a_row: Trials that failed since the last one that completed.
+        failed_in_a_row: Trials that failed since the last one that did not.
     """
 
     def __init__(self, earlier: Earlier, ended: Iterable[str]) -> None:
@@ -41,6 +45,8 @@ class Attempts:
         self.failed_in_a_row = 0
         self._earlier = earlier
         self._failed = Counter(earlier.attempts)
+        self._seconds = dict(earlier.seconds)
+        self._pruned = dict(earlier.pruned)
         for status in ended:
             self.note_end(status)
 
@@ -59,9 +65,13 @@ class Attempts:
             Seconds that all processes together spent on it.
         """
         continued = self._failed[trial] == self._earlier.attempts.get(trial, 0)
-        total = seconds + (self._earlier.seconds.get(trial, 0.0) if continued else 0.0)
-        self.elapsed += total
-        return total
+        untold = seconds + (self._seconds.pop(trial, 0.0) if continued else 0.0)
+        self.elapsed += untold
+        return untold + self._pruned.pop(trial, 0.0)
+
+    def note_pruned(self, trial: str, seconds: float) -> None:
+        """Note that a trial was pruned, after so many seconds; it may go on."""
+        self._pruned[trial] = seconds
 
     def note_failure(self, trial: str) -> None:
         """Note that a trial's attempt FAILED; the next one has another number."""
@@ -69,7 +79,7 @@ class Attempts:
 
     def note_end(self, status: str) -> None:
         """Note how the oracle left a trial; one that is tried again has not ended."""
-        if status == TrialStatus.COMPLETED:
+        if status in (TrialStatus.COMPLETED, Status.PRUNED):
             self.failed_in_a_row = 0
         elif status == TrialStatus.FAILED:
             self.failed_in_a_row += 1

@@ -16,9 +16,11 @@ from pipeline.datasets.dataset import Dataset, Stream
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
 from pipeline.journal.array_store import ArrayStore
+from pipeline.pruners import NoPruner, Pruner
 from pipeline.search.compilation import make_compilation
 from pipeline.search.targets import Target, explained
 from pipeline.seeds import derive_seed
+from pipeline.strategies import Oracle
 from pipeline.training.trainer import Trainer
 
 _HYPERMODEL = "a keras_tuner.HyperModel or a function build(hp)"
@@ -117,6 +119,39 @@ def make_oracle(
         "max_retries_per_trial": max_attempts - 1,
     }
     return target.make(**{name: value for name, value in offered.items() if target.accepts(name)})
+
+
+def make_pruner(
+    node: Node, oracle: keras_tuner.Oracle, *, direction: str, epochs: int, seed: int
+) -> Pruner:
+    """Build what stops trials early.
+
+    Args:
+        node: What names it.
+        oracle: What proposes the trials; one that is none of ours knows nothing of pruned ones.
+        direction: Whether the `min` or the `max` objective is the best.
+        epochs: Epochs of a trial, unless the oracle decides.
+        seed: The search's.
+
+    Raises:
+        ConfigError: It cannot be built, or the strategy cannot go with it.
+    """
+    target = Target.of("pruner", node, Pruner, "a pipeline.pruners.Pruner")
+    longest = getattr(oracle, "max_epochs", epochs)
+    offered = {"direction": direction, "max_epochs": longest, "seed": seed}
+    given = {name: value for name, value in offered.items() if target.accepts(name)}
+    pruner: Pruner = target.make(**given)
+    if not isinstance(pruner, NoPruner) and not isinstance(oracle, Oracle):
+        raise ConfigError(
+            f"pruner={node['_target_']} needs a strategy that knows of pruned trials; "
+            f"{type(oracle).__name__} is no pipeline.strategies.Oracle"
+        )
+    if pruner.keeps_pruned and isinstance(oracle, keras_tuner.oracles.HyperbandOracle):
+        raise ConfigError(
+            "a pruner that takes trials up again cannot go with Hyperband, which promotes trials "
+            "itself; allowed: a pruner that does not, such as pruner=median"
+        )
+    return pruner
 
 
 def check_epochs(oracle: keras_tuner.Oracle, overrides: Mapping[str, Any]) -> None:

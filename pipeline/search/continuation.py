@@ -1,5 +1,6 @@
 """What an unfinished search hands on to the process that continues it."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import keras_tuner
@@ -10,6 +11,7 @@ from pipeline.journal.history import Attempt, History, follow, read
 from pipeline.search.attempts import Earlier
 from pipeline.search.deaths import lost_attempts, needed_yet, revived, still_holds
 from pipeline.search.listeners import Listeners
+from pipeline.search.pruning import Pruning
 from pipeline.search.storage import Folder
 from pipeline.search.trial_values import restored_values
 from pipeline.strategies import Oracle, RestoredTrial
@@ -57,8 +59,9 @@ def catch_up(
     name: str,
     max_attempts: int | None,
     listeners: Listeners,
+    pruning: Pruning,
 ) -> Earlier:
-    """Bring the oracle and the terminal to where an unfinished search was.
+    """Bring the oracle, the pruning and the terminal to where an unfinished search was.
 
     Args:
         folder: The search's folder, held by this process.
@@ -66,6 +69,7 @@ def catch_up(
         name: The search's name, as configured now.
         max_attempts: As in `lost_attempts`.
         listeners: Told of attempts whose end nobody lived to tell.
+        pruning: Follows the trials; it is among the listeners.
 
     Returns:
         What the tuner has to know; nothing of a search that starts now.
@@ -75,13 +79,15 @@ def catch_up(
     if folder.past is None:
         return Earlier()
     past = revived(folder.past, max_attempts)
-    told = (record for _, record in follow(folder.path))
-    listeners.progress.replay(record for record in told if still_holds(record, past))
+    told = [record for _, record in follow(folder.path) if still_holds(record, past)]
+    listeners.progress.replay(told)
+    for record in told:
+        pruning.replay(record)
     for end in lost_attempts(past, max_attempts):
         for callback in listeners.callbacks:
             callback.on_trial_end(end)
     past = revived(read(folder.path), max_attempts)
-    oracle.restore(restored_trials(past))
+    oracle.restore(restored_trials(past, pruning))
     where = f"Continuing {folder.path.name} at {position(past)}"
     if name != folder.past.begin.name:
         where += f"; name={name} alone makes no other search, resume=never does"
@@ -89,11 +95,12 @@ def catch_up(
     return earlier(past)
 
 
-def restored_trials(past: History) -> list[RestoredTrial]:
+def restored_trials(past: History, pruning: Pruning) -> list[RestoredTrial]:
     """Return the trials of an unfinished search, for the oracle that continues it.
 
     Args:
         past: The search so far.
+        pruning: It knows what pruned trials have reported.
 
     Returns:
         Each trial once, in the order they started; one that was running is RUNNING again.
@@ -101,10 +108,10 @@ def restored_trials(past: History) -> list[RestoredTrial]:
     attempts: dict[str, list[Attempt]] = {}
     for attempt in past.attempts:
         attempts.setdefault(attempt.begin.trial, []).append(attempt)
-    return [_restored(tries) for tries in attempts.values()]
+    return [_restored(tries, pruning) for tries in attempts.values()]
 
 
-def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
+def _restored(tries: Sequence[Attempt], pruning: Pruning) -> RestoredTrial:
     last = tries[-1]
     end = last.end if last.finished else None
     failed = [attempt for attempt in tries if attempt.end and attempt.end.status is Status.FAILED]
@@ -118,13 +125,18 @@ def _restored(tries: Sequence[Attempt]) -> RestoredTrial:
         metrics=end.metrics if end else {},
         message=end.message if end else None,
         declared=end.declared if end else (),
+        partial=pruning.values(last.begin.trial) if end and end.status is Status.PRUNED else {},
     )
 
 
 def earlier(past: History) -> Earlier:
     """Return what the tuner has to know of an unfinished search."""
     return Earlier(
-        attempts={trial.trial_id: trial.attempts for trial in restored_trials(past)},
+        attempts=Counter(
+            attempt.begin.trial
+            for attempt in past.attempts
+            if attempt.end is not None and attempt.end.status is Status.FAILED
+        ),
         seconds={a.begin.trial: a.seconds for a in past.attempts if a.continues},
         elapsed=sum(
             attempt.end.duration_seconds
@@ -132,4 +144,9 @@ def earlier(past: History) -> Earlier:
             if attempt.end is not None and not attempt.continues
         ),
         needed=needed_yet(past),
+        pruned={
+            attempt.begin.trial: attempt.end.duration_seconds
+            for attempt in past.attempts
+            if attempt.end is not None and attempt.end.status is Status.PRUNED
+        },
     )

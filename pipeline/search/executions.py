@@ -9,6 +9,7 @@ from pipeline.search.trial_files import TrialFiles
 from pipeline.search.trial_values import epoch_range
 from pipeline.seeds import derive_seed
 from pipeline.training.results import TrainingResult
+from pipeline.training.stopping import StopOf
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import Verification
 from pipeline.training.weights import Weights
@@ -28,7 +29,6 @@ class Executions:
         seed: The search's.
         epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
         verification: Compares trials with plain Keras; None compares none.
-        should_stop: Asked at the end of every epoch whether to stop there.
     """
 
     trainer: Trainer
@@ -37,10 +37,9 @@ class Executions:
     seed: int
     epochs: int
     verification: Verification | None
-    should_stop: Callable[[], bool]
 
     def run(
-        self, trial: Trial, attempt: int, on_epoch_end: EpochOfExecution
+        self, trial: Trial, attempt: int, on_epoch_end: EpochOfExecution, stop: StopOf
     ) -> list[TrainingResult]:
         """Train those that no earlier process has trained.
 
@@ -48,6 +47,7 @@ class Executions:
             trial: What the oracle proposed.
             attempt: 0 for the first try at it.
             on_epoch_end: Told of every epoch, also of those that an earlier process trained.
+            stop: Asked at the end of every other epoch whether the training stops there.
 
         Returns:
             One result an execution.
@@ -61,7 +61,7 @@ class Executions:
             path = self.files.weights(trial.trial_id, execution)
             result = TrainingResult.find(path, seed)
             if result is None:
-                result = self._train(trial, attempt, execution, on_epoch_end)
+                result = self._train(trial, attempt, execution, on_epoch_end, stop)
                 result.save(path, seed)
             else:  # an earlier process trained it
                 for epoch, logs in result.logs.items():
@@ -74,7 +74,12 @@ class Executions:
         return derive_seed(self.seed, "execution", trial_id, attempt, execution)
 
     def _train(
-        self, trial: Trial, attempt: int, execution: int, on_epoch_end: EpochOfExecution
+        self,
+        trial: Trial,
+        attempt: int,
+        execution: int,
+        on_epoch_end: EpochOfExecution,
+        stop: StopOf,
     ) -> TrainingResult:
         initial_epoch, epochs = epoch_range(trial.hyperparameters.values, self.epochs)
         task = Execution(
@@ -91,8 +96,8 @@ class Executions:
             on_epoch_end(execution, epoch, logs)
 
         if self.verification is None:
-            return self.trainer.train(task, tell, self.should_stop)
-        return self.verification.train(trial.trial_id, task, tell, self.should_stop)
+            return self.trainer.train(task, tell, stop)
+        return self.verification.train(trial.trial_id, task, tell, stop)
 
     def _parents_weights(self, trial: Trial, execution: int) -> Weights | None:
         parent = trial.hyperparameters.values.get("tuner/trial_id")

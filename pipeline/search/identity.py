@@ -26,6 +26,7 @@ from pipeline.search.targets import named_paths
 _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-learn")
 # More trials or iterations extend the same search.
 _BUDGET = {"max_trials", "hyperband_iterations"}
+_NO_PRUNER = "pipeline.pruners.NoPruner"
 
 
 def describe(
@@ -77,6 +78,7 @@ def describe(
         time=time.time(),
         settings=settings,
         modules=modules,
+        pruner=config.names.pruner,
     )
 
 
@@ -90,7 +92,7 @@ def users_modules(config: Config, config_dir: Path | None = None) -> dict[str, s
     Returns:
         A digest of each, by name. `__main__` is one where it has what is reached.
     """
-    groups = [config.dataset, config.model, config.strategy]
+    groups = [config.dataset, config.model, config.strategy, config.pruner]
     nodes = [*groups, config.callbacks, asdict(config.compile)]
     names = [*named_paths(nodes)]
     main, used = main_code(names)
@@ -160,6 +162,8 @@ def fingerprint(
     given = {key: value for key, value in asdict(config.compile).items() if value is not None}
     if given:  # a search of before these could be given is the same without them
         decisive["compile"] = given
+    if config.pruner.get("_target_") != _NO_PRUNER:  # nor was there a pruner
+        decisive["pruner"] = config.pruner
     text = json.dumps(decisive, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -46,6 +46,7 @@ class Listeners:
         console: Console,
         tracking: Tracking,
         progress: Progress,
+        pruning: SearchCallback,
         *,
         report_seconds: float | None,
     ) -> "Listeners":
@@ -56,6 +57,7 @@ class Listeners:
             console: Where they say what is left to do.
             tracking: Shows the search in MLflow.
             progress: The terminal.
+            pruning: Follows the trials.
             report_seconds: How often the report is renewed; None has it not renewed.
 
         Returns:
@@ -65,7 +67,7 @@ class Listeners:
             StorageError: The journal cannot be written.
         """
         journal = Journal(directory)
-        told = (journal, tracking, progress, GarbageCollection())
+        told = (journal, pruning, tracking, progress, GarbageCollection())
         if report_seconds is None:
             return cls(directory, console, journal, tracking, progress, None, told)
         reporting = Reporting(directory, every_seconds=report_seconds)

@@ -15,7 +15,6 @@ from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.config import Tracking as TrackingSettings
 from pipeline.configuration.names import named
 from pipeline.configuration.secrets import hidden
-from pipeline.datasets.dataset import Dataset
 from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, read
@@ -27,7 +26,9 @@ from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
 from pipeline.search.listeners import Listeners, deliver
 from pipeline.search.model_check import check_models
+from pipeline.search.parts import Parts
 from pipeline.search.past_searches import find_ended
+from pipeline.search.pruning import pruning_of
 from pipeline.search.storage import Folder, open_folder, write_config
 from pipeline.search.targets import explained
 from pipeline.search.trial_files import TrialFiles
@@ -35,9 +36,7 @@ from pipeline.search.tuner import Tuner
 from pipeline.terminal.beginning import tell_dataset, tell_model
 from pipeline.terminal.closing import tell_result, tell_unfinished
 from pipeline.terminal.progress import Progress, draws_live
-from pipeline.tracking import Delivery, Tracking, check_uri
-from pipeline.training.notices import Notices
-from pipeline.training.trainer import Trainer
+from pipeline.tracking import Delivery, Tracking
 from pipeline.training.verification import Verification
 
 
@@ -97,7 +96,7 @@ def run_search(
     dataset = components.make_dataset(config.dataset, config.training.class_weight, tell)
     config = named(config, dataset.name)
     tell_model(console, config)
-    parts = _Parts.of(config, dataset)
+    parts = Parts.of(config, dataset)
     begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, config_dir)
     differs = hidden(config.tracking.uri, list(varied))
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
@@ -132,7 +131,7 @@ def run_search(
 def _run_in(
     folder: Folder,
     config: Config,
-    parts: "_Parts",
+    parts: Parts,
     begin: SearchBegin,
     tracking: Tracking,
     console: Console,
@@ -142,12 +141,18 @@ def _run_in(
     """Run a search in its folder, from the restored trials to the tested model."""
     interruption = Interruption(tells=not draws_live(console, config.verbose))
     progress = Progress(console, config.verbose, interruption.requested)
+    pruning = pruning_of(parts.pruner, begin.objective, begin.executions_per_trial)
     write_config(folder.path, begin.config, begin.overrides)
     listeners = Listeners.of(
-        folder.path, console, tracking, progress, report_seconds=config.report.every_seconds
+        folder.path,
+        console,
+        tracking,
+        progress,
+        pruning,
+        report_seconds=config.report.every_seconds,
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
-    trainer = _equipped(config, parts, progress)
+    trainer = parts.equipped(config, progress)
     if parts.obstacle is not None:
         lost = [f"MLflow is told later, as it cannot be now: {parts.obstacle}", *lost]
     for sentence in lost:
@@ -165,9 +170,10 @@ def _run_in(
             max_seconds=config.max_seconds,
             verification=Verification(trainer, config.training.verify),
             earlier=continuation.catch_up(
-                folder, parts.oracle, config.name, config.max_attempts, listeners
+                folder, parts.oracle, config.name, config.max_attempts, listeners, pruning
             ),
             should_stop=interruption.requested,
+            pruning=pruning,
         )
         with interruption.awaited():
             _search(tuner)
@@ -234,58 +240,6 @@ def _in_a_sentence(directory: Path, what_next: str) -> Iterator[None]:
             raise
         advice = f"make room, then {what_next}" if directory.exists() else "it is gone"
         raise SearchError(f"{error}; {advice}", directory) from error
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What the configuration names, built; nothing is written yet."""
-
-    dataset: Dataset
-    hypermodel: keras_tuner.HyperModel
-    space: keras_tuner.HyperParameters
-    oracle: keras_tuner.Oracle
-    trainer: Trainer
-    obstacle: str | None
-    """Why MLflow cannot be told anything yet."""
-
-    @classmethod
-    def of(cls, config: Config, dataset: Dataset) -> "_Parts":
-        """Build everything, the cheap first, so that a mistake is answered early."""
-        obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
-        hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
-        space = components.make_space(hypermodel, config.hyperparameters, config.compile)
-        oracle = components.make_oracle(
-            config.strategy,
-            space,
-            keras_tuner.Objective(config.objective.name, config.objective.direction.value),
-            seed=config.seed,
-            max_attempts=config.max_attempts or 1,
-        )
-        components.check_epochs(oracle, config.hyperparameters)
-        components.check_batch_size(space, dataset)
-        trainer = components.make_trainer(
-            dataset,
-            hypermodel,
-            oracle.objective,
-            config.training,
-            config.compile,
-            config.callbacks,
-            config.checkpoint.every_seconds,
-        )
-        return cls(dataset, hypermodel, space, oracle, trainer, obstacle)
-
-
-def _equipped(config: Config, parts: _Parts, progress: Progress) -> Trainer:
-    """Return the trainer with the features that it may reuse, and whom it tells what it notices."""
-    features = components.make_features(
-        config.features,
-        Path(config.storage, "features"),
-        parts.dataset,
-        progress.on_features,
-        progress.on_features_refused,
-    )
-    notices = Notices(progress.on_notice)
-    return dataclasses.replace(parts.trainer, features=features, notices=notices)
 
 
 def _tracking(settings: TrackingSettings) -> Callable[[Path], Tracking]:

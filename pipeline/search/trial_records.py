@@ -13,6 +13,7 @@ from pipeline.journal.callbacks import Status, TrialBegin, TrialEnd
 from pipeline.search.trial_values import epoch_range, hyperparameters, lineage
 from pipeline.training.failures import can_be_continued, sentence
 from pipeline.training.results import TrainingResult, best_result, mean_metrics
+from pipeline.training.stopping import PrunedError
 
 
 @dataclass(frozen=True)
@@ -72,29 +73,38 @@ def trial_end(
     """
     ended, failure = oracle.get_trial(began.trial), outcome.failure
     completed = failure is None and ended.status == TrialStatus.COMPLETED
+    pruned = isinstance(failure, PrunedError)
     interrupted = failure is not None and can_be_continued(failure)
     best = best_result(outcome.results, direction) if completed else None
     again = interrupted or ended.status == TrialStatus.INVALID
     return TrialEnd(
         trial=began.trial,
         attempt=began.attempt,
-        status=_status(completed=completed, interrupted=interrupted),
+        status=_status(failure, completed=completed, interrupted=interrupted),
         score=float(ended.score) if completed else None,
         best_epoch=best.best_epoch if best else None,
         metrics=mean_metrics(outcome.results) if completed else {},
         epochs_trained=outcome.epochs_trained,
         duration_seconds=outcome.seconds,
         final=not again,
-        message=sentence(failure) if failure else ended.message,
-        traceback="".join(traceback.format_exception(failure)) if failure else None,
+        message=sentence(failure) if failure and not pruned else ended.message,
+        traceback=_traceback(failure),
         time=time.time(),
         **({} if interrupted else _declared(oracle, ended, began)),
     )
 
 
-def _status(*, completed: bool, interrupted: bool) -> Status:
+def _traceback(failure: BaseException | None) -> str | None:
+    if failure is None or isinstance(failure, PrunedError):
+        return None
+    return "".join(traceback.format_exception(failure))
+
+
+def _status(failure: BaseException | None, *, completed: bool, interrupted: bool) -> Status:
     if completed:
         return Status.COMPLETED
+    if isinstance(failure, PrunedError):
+        return Status.PRUNED
     return Status.INTERRUPTED if interrupted else Status.FAILED
 
 

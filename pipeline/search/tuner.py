@@ -11,14 +11,17 @@ from pipeline.journal.callbacks import EpochEnd, SearchBegin, SearchCallback, Se
 from pipeline.search.attempts import Attempts, Earlier
 from pipeline.search.executions import Executions
 from pipeline.search.failures import SearchError, TooManyFailedError, ends_search
+from pipeline.search.pruning import NoPruning, Pruning
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.trial_records import Outcome, trial_begin, trial_end
 from pipeline.training.failures import sentence
 from pipeline.training.results import TrainingResult, best_result, mean_metrics
+from pipeline.training.stopping import PrunedError, Stop
 from pipeline.training.trainer import Trainer
 from pipeline.training.verification import DifferenceError, Verification
 
 _NOTHING = Earlier()
+_NO_PRUNING = NoPruning()
 
 
 class Tuner(keras_tuner.Tuner):
@@ -42,6 +45,7 @@ class Tuner(keras_tuner.Tuner):
         verification: Compares trials with plain Keras; None compares none.
         earlier: What earlier processes did; the oracle knows their trials already.
         should_stop: Asked between trials and at the end of every epoch whether to stop there.
+        pruning: Asked which trials stop early and go on again; it is among the callbacks.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Tuner(keras_tuner.Tuner):
         verification: Verification | None = None,
         earlier: Earlier = _NOTHING,
         should_stop: Callable[[], bool] = lambda: False,
+        pruning: Pruning = _NO_PRUNING,
     ) -> None:
         super().__init__(
             oracle=oracle,
@@ -77,7 +82,6 @@ class Tuner(keras_tuner.Tuner):
             seed=begin.seed,
             epochs=epochs,
             verification=verification,
-            should_stop=should_stop,
         )
         self._begin = begin
         self._folder = directory
@@ -87,6 +91,7 @@ class Tuner(keras_tuner.Tuner):
         self._files = files
         self._max_seconds = max_seconds
         self._should_stop = should_stop
+        self._pruning = pruning
         ended = [oracle.trials[trial] for trial in oracle.end_order]
         self._attempts = Attempts(earlier, [trial.status for trial in ended])
         self._needed_yet = earlier.needed
@@ -162,9 +167,12 @@ class Tuner(keras_tuner.Tuner):
             for callback in self._callbacks:
                 callback.on_epoch_end(record)
 
+        def stop() -> Stop | None:
+            return Stop.INTERRUPT if self._should_stop() else self._pruning.stop(trial.trial_id)
+
         attempt = self._attempts.number(trial.trial_id)
         try:
-            return self._executions.run(trial, attempt, tell_epoch)
+            return self._executions.run(trial, attempt, tell_epoch, stop)
         except DifferenceError as error:
             what = f"trial {trial.trial_id} is not what Keras gives"
             raise SearchError(f"{what}: {error}", self._folder) from error
@@ -184,10 +192,22 @@ class Tuner(keras_tuner.Tuner):
             if self._max_seconds is not None and self._attempts.elapsed >= self._max_seconds:
                 self._out_of_time = True
                 return
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status == TrialStatus.STOPPED:
+            trial = self._next_trial()
+            if trial is None:
                 return
             self._run_attempt(trial)
+
+    def _next_trial(self) -> Trial | None:
+        """Return the trial that runs next: one that a pruner lets go on, or the oracle's."""
+        if not getattr(self.oracle, "must_try_again", True):
+            resumed = self._pruning.resumed(exhausted=False)
+            if resumed is not None:
+                return self.oracle.resume_trial(self.tuner_id, resumed)
+        trial = self.oracle.create_trial(self.tuner_id)
+        if trial.status != TrialStatus.STOPPED:
+            return trial
+        resumed = self._pruning.resumed(exhausted=True)
+        return None if resumed is None else self.oracle.resume_trial(self.tuner_id, resumed)
 
     def _run_attempt(self, trial: Trial) -> None:
         name, started = trial.trial_id, time.monotonic()
@@ -209,6 +229,8 @@ class Tuner(keras_tuner.Tuner):
         end = trial_end(self.oracle, begin, outcome, self._begin.direction)
         if end.status is Status.FAILED:
             self._attempts.note_failure(name)
+        if end.status is Status.PRUNED:
+            self._attempts.note_pruned(name, seconds)
         for callback in self._callbacks:
             callback.on_trial_end(end)
         if failure is not None and fatal:
@@ -227,6 +249,9 @@ class Tuner(keras_tuner.Tuner):
             metrics = mean_metrics(results)
             self.oracle.update_trial(trial.trial_id, metrics, step=best.best_epoch or 0)
             trial.status = TrialStatus.COMPLETED
+        elif isinstance(failure, PrunedError):
+            self.oracle.prune_trial(trial, self._pruning.values(trial.trial_id))
+            return
         else:
             failed = isinstance(failure, keras_tuner.errors.FailedTrialError)
             trial.status = TrialStatus.FAILED if failed else TrialStatus.INVALID
@@ -245,7 +270,8 @@ class Tuner(keras_tuner.Tuner):
     def _delete_files(self) -> None:
         """Delete what no trial can need any more; only our oracles say what they need."""
         if hasattr(self.oracle, "needed_trials"):
-            self._files.delete_others({*self.oracle.needed_trials(), *self._needed_yet})
+            needed = {*self.oracle.needed_trials(), *self._pruning.kept, *self._needed_yet}
+            self._files.delete_others(needed)
 
     def _check_failures(self, failure: BaseException | None) -> None:
         if self._attempts.failed_in_a_row >= self._max_failed_trials:

@@ -108,6 +108,14 @@ class Durable(keras_tuner.Oracle):
             metrics = {**restored.metrics, self.objective.name: restored.score}
             self.update_trial(expected, metrics, step=restored.best_step)
             self.score_trial(trial)
+        if trial.status == "PRUNED":
+            self._run_times[expected] += 1  # as `prune_trial` counts it
+            self._note_partial(trial, restored.partial)
+
+    def _note_partial(self, trial: Any, partial: Mapping[int, float]) -> None:
+        """Let a trial know what it has reported, by absolute epoch, without a score."""
+        for epoch, value in partial.items():
+            self.update_trial(trial.trial_id, {self.objective.name: value}, step=epoch)
 
     def _note_declared(self, trial: Any, known: int) -> None:
         """Remember what the space has gained from a trial, given its size before."""

@@ -203,7 +203,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         return bool(self.trials[trial].status == "COMPLETED")
 
     def _is_running(self, trial: str) -> bool:
-        return self.trials[trial].status not in ("COMPLETED", "FAILED")
+        return self.trials[trial].status not in ("COMPLETED", "FAILED", "PRUNED")
 
     def _places(self, bracket: int, round_number: int, started: int) -> int:
         """Return how many trials a round takes of those that the bracket started with."""

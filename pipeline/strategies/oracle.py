@@ -148,6 +148,39 @@ class Oracle(Durable):
             ended.score = ended.best_step = None
         self._note_declared(ended, known)
 
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def prune_trial(self, trial: Any, partial: Mapping[int, float]) -> None:
+        """End a trial that a pruner stopped: it is PRUNED, and has no score.
+
+        Args:
+            trial: A trial that runs.
+            partial: The objective by absolute epoch; its metrics have it afterwards.
+        """
+        trial.status = "PRUNED"
+        self.end_trial(trial)
+        self._note_partial(trial, partial)
+
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def resume_trial(self, tuner_id: str, trial_id: str) -> Any:
+        """Return a PRUNED trial as one that is RUNNING again.
+
+        Args:
+            tuner_id: Who runs it.
+            trial_id: The trial.
+        """
+        trial = self.trials[trial_id]
+        _forget_attempt(trial)
+        self.end_order.remove(trial_id)
+        self._run_times[trial_id] -= 1
+        self.tuner_ids.add(tuner_id)
+        self.ongoing_trials[tuner_id] = trial
+        return trial
+
+    @property
+    def must_try_again(self) -> bool:
+        """Whether a trial that was begun comes before every other."""
+        return bool(self._retry_queue)
+
     def score_trial(self, trial: Any) -> None:
         """Set a trial's score and best step; the score is NaN if no value was finite."""
         score(trial, self.objective)

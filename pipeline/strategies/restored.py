@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+_STATUSES = ("COMPLETED", "PRUNED", "FAILED", "RUNNING")
+
 
 @dataclass(frozen=True)
 class RestoredTrial:
@@ -13,7 +15,7 @@ class RestoredTrial:
     Attributes:
         trial_id: Its identifier.
         values: Its hyperparameters, KerasTuner's own `tuner/…` values included.
-        status: COMPLETED, FAILED for good, or RUNNING if it has to be tried (again).
+        status: COMPLETED, PRUNED, FAILED for good, or RUNNING if it has to be tried (again).
         score: The objective's value, if COMPLETED.
         best_step: Absolute epoch of the score, None if unknown.
         attempts: Attempts that count against `max_attempts` so far.
@@ -21,6 +23,7 @@ class RestoredTrial:
         message: Why it failed.
         declared: Hyperparameters that the space did not have before this trial, as
             `Oracle.declared_by` returned them.
+        partial: The objective by absolute epoch, as far as it was trained, if PRUNED.
 
     Raises:
         ValueError: The status is unknown, or a COMPLETED trial has no finite score.
@@ -35,11 +38,13 @@ class RestoredTrial:
     metrics: Mapping[str, float] = field(default_factory=dict)
     message: str | None = None
     declared: Sequence[Mapping[str, Any]] = ()
+    partial: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.status not in ("COMPLETED", "FAILED", "RUNNING"):
+        if self.status not in _STATUSES:
             raise ValueError(
-                f"trial {self.trial_id} must be COMPLETED, FAILED or RUNNING; it is {self.status}"
+                f"trial {self.trial_id} must be {', '.join(_STATUSES[:-1])} or {_STATUSES[-1]}; "
+                f"it is {self.status}"
             )
         scored = self.score is not None and math.isfinite(self.score)
         if self.status == "COMPLETED" and not scored:

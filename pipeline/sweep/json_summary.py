@@ -163,7 +163,7 @@ def _status(attempt: Attempt) -> Status:
     """Return the status of a trial by its newest attempt; one that will go on is interrupted."""
     if not attempt.finished:
         return Status.INTERRUPTED
-    return Status.COMPLETED if attempt.completed else Status.FAILED
+    return attempt.end.status if attempt.end is not None else Status.FAILED
 
 
 def _best(attempt: Attempt) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def _filled(row: Row, search: History, seconds: float) -> Row:
         source=search.begin.dataset_info.get("source"),
         search=search.begin.search,
         trials=len(finished),
-        failed=sum(not attempt.completed for attempt in finished),
+        failed=sum(attempt.failed for attempt in finished),
         epochs_trained=sum(
             len(attempt.epochs) if attempt.end is None else attempt.end.epochs_trained
             for attempt in search.attempts

@@ -1,20 +1,29 @@
 """A search in plain lines: its beginning, epochs, trials and end."""
 
+import math
 from collections.abc import Mapping
 
 from rich.text import Text
 
 from pipeline.journal.callbacks import EpochEnd, SearchEnd, Status, TrialEnd
-from pipeline.terminal.state import Running, State
+from pipeline.terminal.running import Running
+from pipeline.terminal.state import State
 from pipeline.terminal.wording import assignments, count, duration, number
 
-_STYLES = {Status.COMPLETED: "green", Status.FAILED: "red", Status.INTERRUPTED: "yellow"}
+_STYLES = {
+    Status.COMPLETED: "green",
+    Status.PRUNED: "cyan",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "yellow",
+}
 
 
 def opening(state: State) -> Text:
     """Return what is searched, and how much of it."""
     search = state.search
     parts = [f"{search.strategy} on {search.dataset} with {search.model}"]
+    if search.pruner != "none":
+        parts.append(f"pruner {search.pruner}")
     parts.append(f"{search.objective} ({search.direction})")
     if search.total_trials is not None:
         parts.append(count(search.total_trials, "trial"))
@@ -46,7 +55,12 @@ def trial_line(state: State, record: TrialEnd) -> Text:
         line.append(f"  {state.search.objective} {number(record.score)} ({_rank(state, record)})")
     if record.message is not None:
         line.append(f"  {reason(record)}")
+    if record.status is Status.PRUNED and state.ended.latest is not None:
+        value = state.ended.latest.logs.get(state.search.objective, math.nan)
+        line.append(f"  {state.search.objective} {number(value)}")
     line.append(f"  {count(record.epochs_trained, 'epoch')}")
+    if record.status is Status.PRUNED:
+        line.append(f" of {state.planned(begin)}")
     if begin.lineage.get("parent") is not None:
         line.append(f" after trial {begin.lineage['parent']}")
     line.append(f"  {duration(record.duration_seconds)}")
@@ -58,6 +72,8 @@ def closing(state: State, record: SearchEnd, elapsed: float, *, before: float = 
     """Return how the search ended, after how many seconds here and before, and its best trial."""
     line = Text.assemble(("search", "bold"), " ", (record.status.value, _STYLES[record.status]))
     line.append(f"  {count(state.completed, 'trial')} completed")
+    if state.pruned:
+        line.append(f", {state.pruned} pruned")
     if state.failed:
         line.append(f", {state.failed} failed")
     line.append(f"  {duration(elapsed)}")

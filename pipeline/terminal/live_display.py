@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.terminal.lines import cut, metrics, position, reason
+from pipeline.terminal.running import Running
 from pipeline.terminal.sparkline import sparkline
-from pipeline.terminal.state import Running, State
+from pipeline.terminal.state import State
 from pipeline.terminal.wording import assignments, clock_time, count, number
 
 _LABEL = 8
@@ -60,6 +61,8 @@ class LiveDisplay:
     def _facts(self) -> list[str]:
         state, search = self.state, self.state.search
         trials = _of(state.trials, search.total_trials, "trial")
+        if state.pruned:
+            trials += f", {state.pruned} pruned"
         if state.failed:
             trials += f", {state.failed} failed"
         facts = [_of(state.epochs, search.total_epochs, "epoch"), trials, clock_time(self.elapsed)]

@@ -6,73 +6,10 @@ from dataclasses import dataclass, field, replace
 from statistics import median_low
 from typing import Any
 
-from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EpochEnd, Record, SearchBegin, Status, TrialBegin, TrialEnd
+from pipeline.terminal.running import REMEMBERED, Running
 
-_REMEMBERED = 200  # values of a curve, and trials
 _MOST_FAILURES = 3
-
-
-@dataclass(frozen=True)
-class Running:
-    """An attempt at a trial, as far as it got.
-
-    Attributes:
-        begin: How it started.
-        latest: Its newest epoch, None before the first one.
-        epochs: How many it trained, executions included.
-        curve: The objective's newest values in the present execution.
-        before: Seconds until its first epoch was trained.
-        between_epochs: Seconds from the first epoch of each execution to its newest one.
-        known: How many epochs an earlier process had trained: those are only told again.
-        earlier: Seconds which that process had spent on it.
-    """
-
-    begin: TrialBegin
-    latest: EpochEnd | None = None
-    epochs: int = 0
-    curve: tuple[float, ...] = ()
-    before: float = 0.0
-    between_epochs: float = 0.0
-    known: int = 0
-    earlier: float = 0.0
-
-    def after(self, record: EpochEnd, objective: str) -> "Running":
-        """Return it after one more epoch."""
-        goes_on = self.latest is not None and self.latest.execution == record.execution
-        curve = self.curve[1 - _REMEMBERED :] if goes_on else ()
-        if objective in record.logs:
-            curve = (*curve, record.logs[objective])
-        new = self.epochs >= self.known
-        step = _between(self.latest, record) if self.latest and goes_on and new else 0.0
-        return replace(
-            self,
-            latest=record,
-            epochs=self.epochs + 1,
-            curve=curve,
-            before=self.before if self.latest or self.known else _between(self.begin, record),
-            between_epochs=self.between_epochs + step,
-        )
-
-    def with_all_values(self, end: TrialEnd) -> "Running":
-        """Return it with the hyperparameters, too, that its own training has declared."""
-        values = Attempt(self.begin, end=end).hyperparameters
-        return replace(self, begin=replace(self.begin, hyperparameters=values))
-
-    def again(self, begin: TrialBegin) -> "Running":
-        """Return what another process that goes on with the attempt starts with."""
-        return Running(
-            begin,
-            before=self.before,
-            between_epochs=self.between_epochs,
-            known=max(self.known, self.epochs),
-            earlier=self.seconds,
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from its beginning to its newest epoch, in all processes."""
-        return self.earlier + (_between(self.begin, self.latest) if self.latest else 0.0)
 
 
 @dataclass(frozen=True)
@@ -116,12 +53,14 @@ class State:
     Attributes:
         search: The newest beginning.
         running: The attempts that run, by trial.
-        left: The attempts in the midst of which an earlier process ended, by trial.
+        left: The attempts in the midst of which an earlier process ended or a pruner stopped them,
+            by trial.
         ended: The attempt that ended last.
         best: The best trial so far.
         failures: The attempts that failed last.
         completed: How many trials have completed.
         failed: How many trials have failed for good.
+        pruned: How many trials a pruner has stopped that were not taken up again.
         epochs_of_ended: Epochs that the trials which are over had planned.
         pace: What they took.
     """
@@ -134,6 +73,7 @@ class State:
     failures: tuple[Failure, ...] = ()
     completed: int = 0
     failed: int = 0
+    pruned: int = 0
     epochs_of_ended: int = 0
     pace: Pace = Pace()
 
@@ -147,7 +87,7 @@ class State:
     @property
     def trials(self) -> int:
         """Trials that are over."""
-        return self.completed + self.failed
+        return self.completed + self.pruned + self.failed
 
     def planned(self, begin: TrialBegin) -> int:
         """Return the epochs an attempt trains at most, executions included."""
@@ -235,6 +175,8 @@ def advance(state: State | None, record: Record) -> State:
             half = state.left.get(record.trial)
             goes_on = half is not None and half.begin.attempt == record.attempt
             begun = half.again(record) if half is not None and goes_on else Running(record)
+            if half is not None and half.pruned is not None:
+                state = _without_pruned(state, half, half.pruned)
             return replace(state, running={**state.running, record.trial: begun})
         case EpochEnd():
             after = state.running[record.trial].after(record, state.search.objective)
@@ -252,11 +194,13 @@ def _end_trial(state: State, record: TrialEnd) -> State:
     if record.status is Status.FAILED:
         failures = (*state.failures, Failure(ended.begin, record))
         state = replace(state, failures=failures[-_MOST_FAILURES:])
+    pruned = record.status is Status.PRUNED
+    if pruned or record.status is Status.INTERRUPTED:
+        seconds = record.duration_seconds if pruned else None
+        state = replace(state, left={**state.left, record.trial: replace(ended, pruned=seconds)})
     if record.status is not Status.INTERRUPTED:
         total = state.pace.total + record.duration_seconds
         state = replace(state, pace=replace(state.pace, total=total))
-    else:
-        state = replace(state, left={**state.left, record.trial: ended})
     if not record.final or record.status is Status.INTERRUPTED:
         return state
     planned = state.planned(ended.begin)
@@ -264,10 +208,23 @@ def _end_trial(state: State, record: TrialEnd) -> State:
     if record.status is Status.FAILED:
         return replace(state, failed=state.failed + 1)
     state = replace(state, pace=_pace(state, ended, record))
+    if pruned:
+        return replace(state, pruned=state.pruned + 1)
     best = state.best
     if record.score is not None and _better(record.score, best, state.search.direction):
         best = Best(record.score, record.trial, ended.begin.hyperparameters)
     return replace(state, completed=state.completed + 1, best=best)
+
+
+def _without_pruned(state: State, running: Running, seconds: float) -> State:
+    """Return what is known when a pruned trial, which was counted as over, goes on."""
+    return replace(
+        state,
+        left={trial: other for trial, other in state.left.items() if other is not running},
+        pruned=state.pruned - 1,
+        epochs_of_ended=state.epochs_of_ended - state.planned(running.begin),
+        pace=replace(state.pace, total=state.pace.total - seconds),
+    )
 
 
 def _pace(state: State, ended: Running, record: TrialEnd) -> Pace:
@@ -277,15 +234,10 @@ def _pace(state: State, ended: Running, record: TrialEnd) -> Pace:
     outside = max(0.0, record.duration_seconds - ended.between_epochs)
     return replace(
         pace,
-        outside=(*pace.outside[1 - _REMEMBERED :], outside),
+        outside=(*pace.outside[1 - REMEMBERED :], outside),
         between_epochs=pace.between_epochs + ended.between_epochs,
         steps=pace.steps + steps,
     )
-
-
-def _between(one: TrialBegin | EpochEnd, other: EpochEnd) -> float:
-    """Return the seconds between two records; none if the clock was put back meanwhile."""
-    return max(0.0, other.time - one.time)
 
 
 def _better(score: float, best: Best | None, direction: str) -> bool:

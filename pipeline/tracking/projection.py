@@ -22,6 +22,7 @@ from pipeline.tracking.store import Store
 _STATUSES = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
+    Status.PRUNED: "KILLED",
     Status.INTERRUPTED: "KILLED",
 }
 _LARGEST = sys.float_info.max

@@ -86,12 +86,12 @@ class _Trial:
     curves: Curves
     latest: float
     ended: bool = False
-    given_up: bool = False
+    may_go_on: bool = False
 
     @property
     def over(self) -> bool:
         """Whether this attempt cannot be continued any more."""
-        return self.ended and self.run.status is not Status.INTERRUPTED and not self.given_up
+        return self.ended and self.run.status is not Status.INTERRUPTED and not self.may_go_on
 
 
 class SearchRuns:
@@ -194,6 +194,7 @@ class SearchRuns:
         if key in self._trials:
             trial = self._trials[key]
             trial.latest, trial.ended = record.time, False
+            self._finished.discard(record.trial)
             trial.run.tags.update(tags)
             trial.run.reopen()
         else:
@@ -215,8 +216,12 @@ class SearchRuns:
             run.tags["pipeline.message"] = record.message
         if record.traceback:
             run.texts["traceback.txt"] = record.traceback
-        trial.given_up = record.deaths > 0
-        if trial.given_up:  # it may yet go on, and a point cannot be taken back
+        pruned = record.status is Status.PRUNED
+        if pruned:
+            self._finished.add(record.trial)
+            self._log_best(record)
+        trial.may_go_on = pruned or record.deaths > 0
+        if trial.may_go_on:  # and a point cannot be taken back
             return
         trial.curves.end(record.time)
         for name in ("score", "best_epoch", DURATION):

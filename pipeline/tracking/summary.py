@@ -34,6 +34,7 @@ def describe(history: History) -> str:
         ("Dataset", f"{begin.dataset} (digest {digest})"),
         ("Model", begin.model),
         ("Strategy", begin.strategy),
+        *([] if begin.pruner == "none" else [("Pruner", begin.pruner)]),
         ("Objective", f"{begin.objective} ({begin.direction})"),
     ]
     if history.end is not None and history.end.message:
@@ -64,10 +65,12 @@ _STATES = {
 
 def _progress(history: History) -> str:
     finished = {a.begin.trial for a in history.attempts if a.finished}
-    failed = finished - {a.begin.trial for a in history.attempts if a.completed}
+    pruned = {a.begin.trial for a in history.attempts if a.pruned}
+    failed = {a.begin.trial for a in history.attempts if a.failed}
     total = history.begin.total_trials
     budget = "" if total is None else f" of {total}"
-    return f"{len(finished)}{budget} trials finished, {len(failed)} failed"
+    known = f"{len(finished)}{budget} trials finished, {len(failed)} failed"
+    return f"{known}, {len(pruned)} pruned" if pruned else known
 
 
 def _score(attempt: Attempt) -> str:

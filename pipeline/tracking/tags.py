@@ -5,6 +5,7 @@ from pipeline.journal.callbacks import SearchBegin, TrialBegin
 
 RUNNING = "RUNNING"
 
+_IN_NAMES = ("dataset", "model", "strategy")  # of searches, unless they are given one
 _LONGEST_NAME = 250  # what MLflow's databases take
 
 
@@ -22,7 +23,7 @@ def run_name(begin: SearchBegin) -> str:
     for override in begin.varied:
         key, _, value = override.lstrip("+").removeprefix("if_known.").partition("=")
         group = key.removesuffix("._target_")
-        if key == "name" or (composed and group in GROUPS and value == getattr(begin, group)):
+        if key == "name" or (composed and group in _IN_NAMES and value == getattr(begin, group)):
             continue
         parts.append(_shown(key, value))
     return " ".join(parts)[:_LONGEST_NAME]
@@ -67,7 +68,16 @@ def _shown(key: str, value: str) -> str:
 
 def _shared(begin: SearchBegin) -> dict[str, str]:
     """Return what a search and its trials can all be found by; MLflow filters runs one by one."""
-    names = ("search", "strategy", "dataset", "model", "objective", "direction", "fingerprint")
+    names = (
+        "search",
+        "strategy",
+        "pruner",
+        "dataset",
+        "model",
+        "objective",
+        "direction",
+        "fingerprint",
+    )
     tags = {f"pipeline.{name}": str(getattr(begin, name)) for name in names}
     tags |= {"mlflow.source.name": "python -m pipeline", "mlflow.source.type": "LOCAL"}
     return tags if begin.sweep is None else {**tags, "pipeline.sweep": begin.sweep}

@@ -16,6 +16,7 @@ from pipeline.training.fitting import Fitting
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import TrainingResult
 from pipeline.training.scored_weights import ScoredWeights
+from pipeline.training.stopping import Stop, StopOf, raise_for
 from pipeline.training.weights import Weights
 
 EpochListener = Callable[[int, Mapping[str, float]], None]
@@ -41,7 +42,7 @@ class BestEpoch(keras.callbacks.Callback):
     Args:
         objective: The metric whose best epoch counts.
         on_epoch_end: Told of every epoch.
-        should_stop: Asked at the end of every epoch; if it says so, the training ends there.
+        stop: Asked at the end of every epoch whether the training stops there.
         objective_in_logs: Whether every epoch must report the objective; a hypermodel's own
             `fit` may return it at the end instead.
     """
@@ -50,14 +51,14 @@ class BestEpoch(keras.callbacks.Callback):
         self,
         objective: keras_tuner.Objective,
         on_epoch_end: EpochListener,
-        should_stop: Callable[[], bool],
+        stop: StopOf,
         *,
         objective_in_logs: bool = True,
     ) -> None:
         super().__init__()
         self._objective = objective
         self._on_epoch_end = on_epoch_end
-        self._should_stop = should_stop
+        self._stop = stop
         self._part: FrozenPart | None = None
         self._objective_in_logs = objective_in_logs
         self._logs: dict[int, dict[str, float]] = {}
@@ -91,6 +92,8 @@ class BestEpoch(keras.callbacks.Callback):
 
         Raises:
             DamagedFileError: The checkpoint cannot be read.
+            KeyboardInterrupt: The search stops; so do the next two, as at the end of an epoch.
+            PrunedError: The trial stops: its process died before it could tell.
         """
         self._part, self._tell = fitting.part, tell
         checkpoint = Checkpoint.of(execution, self._part, every_seconds)
@@ -102,7 +105,11 @@ class BestEpoch(keras.callbacks.Callback):
             return execution.initial_epoch
         state.current.apply_all(fitting.trained)
         self._restore(state)
-        return execution.epochs if state.stopped else max(state.logs) + 1
+        if state.stopped:
+            return execution.epochs
+        stop = self._stop()
+        raise_for(stop)
+        return execution.epochs if stop is Stop.END else max(state.logs) + 1
 
     def _restore(self, state: TrainingState) -> None:
         """Go on from a state, as if this callback had seen its epochs; they are reported."""
@@ -127,11 +134,15 @@ class BestEpoch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the epoch, keep what has to be kept, and stop if that is wanted."""
         self._see(epoch, logs)
-        stop = self._should_stop()
-        if self._checkpoint is not None and (stop or self._checkpoint.due):
+        stop = self._stop()
+        if self.model.stop_training and stop is not Stop.INTERRUPT:
+            stop = None  # a training that ends by itself has a result
+        if stop is Stop.END:
+            self.model.stop_training = True
+        goes_on = stop in (Stop.INTERRUPT, Stop.PAUSE)
+        if self._checkpoint is not None and (goes_on or self._checkpoint.due):
             self._save(self._checkpoint)
-        if stop:
-            raise KeyboardInterrupt
+        raise_for(stop)
 
     def _see(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         values = self._report(epoch, logs)

@@ -6,10 +6,12 @@ import re
 import keras_tuner
 
 from pipeline.journal.files import DamagedFileError, StorageError, is_storage_failure
+from pipeline.training.stopping import PrunedError
 
 USERS_FAILURES = (Exception, SystemExit)
 """What a user's code raises when it fails: a `sys.exit()` there ends a trial, not the search."""
 
+_TRIALS = (*USERS_FAILURES, PrunedError)
 _WHERE = re.compile(r"Exception encountered when calling .*\.$")
 _CALLED_WITH = re.compile("(Call a|A)rguments received by |• |Detected at node ")
 _LINES = 3  # of a message, at most
@@ -22,16 +24,16 @@ class SentenceError(RuntimeError):
 
 
 def is_trials_own(failure: BaseException) -> bool:
-    """Whether a failure is the trial's alone, so that the search goes on."""
+    """Whether what ended a trial is its own affair, so that the search goes on."""
     fatal = isinstance(failure, keras_tuner.errors.FatalError)
-    return isinstance(failure, USERS_FAILURES) and not fatal and not can_be_continued(failure)
+    return isinstance(failure, _TRIALS) and not fatal and not can_be_continued(failure)
 
 
 def can_be_continued(failure: BaseException) -> bool:
     """Whether the reason is outside of the trial, so that it can be continued later."""
     if is_storage_failure(failure) or isinstance(failure, DamagedFileError):
         return True
-    return not isinstance(failure, USERS_FAILURES)
+    return not isinstance(failure, _TRIALS)
 
 
 def sentence(error: BaseException) -> str:

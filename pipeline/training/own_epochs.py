@@ -19,6 +19,7 @@ from pipeline.training.best_epoch import (
 from pipeline.training.build_shapes import build_shapes
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import TrainingResult
+from pipeline.training.stopping import StopOf
 from pipeline.training.weights import Weights
 
 _SAME_NUMBER = 1e-6
@@ -36,7 +37,7 @@ class OwnEpochs(BestEpoch):
     Args:
         objective: The metric whose best epoch counts.
         on_epoch_end: Told of every epoch.
-        should_stop: Asked at the end of every epoch; if it says so, the training ends there.
+        stop: As of `BestEpoch`.
         initial_epoch: Absolute number of the first epoch.
         model: What the hypermodel has built; `fit` may train it inside of another model.
     """
@@ -45,12 +46,12 @@ class OwnEpochs(BestEpoch):
         self,
         objective: keras_tuner.Objective,
         on_epoch_end: EpochListener,
-        should_stop: Callable[[], bool],
+        stop: StopOf,
         *,
         initial_epoch: int,
         model: keras.Model,
     ) -> None:
-        super().__init__(objective, on_epoch_end, should_stop, objective_in_logs=False)
+        super().__init__(objective, on_epoch_end, stop, objective_in_logs=False)
         self._next_epoch = initial_epoch
         self._built = model
         self._offset = 0

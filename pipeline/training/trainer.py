@@ -31,6 +31,7 @@ from pipeline.training.preparation import Preparation
 from pipeline.training.release import gradients_released
 from pipeline.training.results import TrainingResult
 from pipeline.training.stateful import uneven_batches
+from pipeline.training.stopping import StopOf, never
 from pipeline.training.throughput import Throughput
 from pipeline.training.traces import Traces
 from pipeline.training.weights import Weights
@@ -76,7 +77,7 @@ class Trainer:
         self,
         execution: Execution,
         on_epoch_end: EpochListener,
-        should_stop: Callable[[], bool] = lambda: False,
+        stop: StopOf = never,
     ) -> TrainingResult:
         """Train one execution, or continue it from its checkpoint.
 
@@ -87,7 +88,7 @@ class Trainer:
             execution: What to train.
             on_epoch_end: Told of every epoch: its absolute number and Keras's logs; those that an
                 earlier process trained are told again.
-            should_stop: Asked at the end of every epoch whether to end the training there.
+            stop: Asked at the end of every epoch whether the training stops there.
 
         Returns:
             The best epoch's result.
@@ -95,21 +96,22 @@ class Trainer:
         Raises:
             DivergedError: The objective was never a finite number.
             ObjectiveNotFoundError: The model does not report the objective.
-            KeyboardInterrupt: `should_stop` said so; the checkpoint has the epoch.
+            KeyboardInterrupt: `stop` said so; the checkpoint has the epoch.
+            PrunedError: `stop` said so.
             StorageError: The checkpoint cannot be written.
             DamagedFileError: The checkpoint cannot be read.
         """
         with gradients_released():
             if has_own_fit(self.hypermodel):
-                return self._train_itself(execution, on_epoch_end, should_stop)
+                return self._train_itself(execution, on_epoch_end, stop)
             try:
-                return self._train(execution, on_epoch_end, should_stop)
+                return self._train(execution, on_epoch_end, stop)
             except FrozenPartChangedError as error:
                 self._preparation.give_up_features(error)
-                return self._train(execution, on_epoch_end, should_stop)
+                return self._train(execution, on_epoch_end, stop)
 
     def _train(
-        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+        self, execution: Execution, on_epoch_end: EpochListener, stop: StopOf
     ) -> TrainingResult:
         """Build, choose what is trained, go on or start, fit, and return what came of it."""
         hyperparameters, seed, epochs = execution.hyperparameters, execution.seed, execution.epochs
@@ -121,7 +123,7 @@ class Trainer:
         with self._preparation.of_execution(
             model, callbacks, batch_size=size, epochs=epochs
         ) as fitting:
-            watcher = BestEpoch(self.objective, on_epoch_end, should_stop)
+            watcher = BestEpoch(self.objective, on_epoch_end, stop)
             first = watcher.begin(execution, fitting, self.checkpoint_seconds, self.notices.tell)
             told = in_order(fitting.callbacks, execution, self.notices.tell, watcher)
             fitting.run(told, seed=seed, initial_epoch=first, epochs=epochs)
@@ -129,7 +131,7 @@ class Trainer:
         return watcher.result(execution.initial_epoch)
 
     def _train_itself(
-        self, execution: Execution, on_epoch_end: EpochListener, should_stop: Callable[[], bool]
+        self, execution: Execution, on_epoch_end: EpochListener, stop: StopOf
     ) -> TrainingResult:
         """Let the hypermodel train by its own `fit`, from the same start as often as it takes."""
         hyperparameters, initial_epoch = execution.hyperparameters, execution.initial_epoch
@@ -139,7 +141,7 @@ class Trainer:
             model = self._building.build(hyperparameters, execution.seed, execution.weights)
             self._preparation.of_own_fit(model)
             watcher = OwnEpochs(
-                self.objective, tell, should_stop, initial_epoch=initial_epoch, model=model
+                self.objective, tell, stop, initial_epoch=initial_epoch, model=model
             )
             made = self.callbacks_of(execution)
             return Start(model, in_order(made, execution, self.notices.tell, watcher), watcher)

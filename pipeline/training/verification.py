@@ -22,6 +22,7 @@ from pipeline.training.own_fit import has_own_fit
 from pipeline.training.plain_logs import plain_logs
 from pipeline.training.results import Logs, TrainingResult
 from pipeline.training.stateful import Forgetting, stateful_layers
+from pipeline.training.stopping import StopOf
 from pipeline.training.throughput import steps_as_compiled, validation_as_trained
 from pipeline.training.traces import Traces
 from pipeline.training.trainer import Execution, Trainer
@@ -76,7 +77,7 @@ class Verification:
         trial: str,
         execution: Execution,
         on_epoch_end: EpochListener,
-        should_stop: Callable[[], bool],
+        stop: StopOf,
     ) -> TrainingResult:
         """Train an execution, and compare it if its trial is one of those that are.
 
@@ -84,7 +85,7 @@ class Verification:
             trial: The trial's identifier.
             execution: What to train.
             on_epoch_end: As in `Trainer.train`.
-            should_stop: As in `Trainer.train`.
+            stop: As in `Trainer.train`.
 
         Returns:
             What the trainer returned.
@@ -95,13 +96,13 @@ class Verification:
         if has_own_fit(self.trainer.hypermodel):
             if self.trials:
                 self.trainer.notices.tell(_NOTHING_TO_VERIFY)
-            return self.trainer.train(execution, on_epoch_end, should_stop)
+            return self.trainer.train(execution, on_epoch_end, stop)
         self._verified |= {trial} if len(self._verified) < self.trials else set()
         if trial not in self._verified:
-            return self.trainer.train(execution, on_epoch_end, should_stop)
+            return self.trainer.train(execution, on_epoch_end, stop)
         states: dict[int, Sequence[np.ndarray]] = {}
         noting = _noting(self.trainer, states)
-        result = noting.train(execution, on_epoch_end, should_stop)
+        result = noting.train(execution, on_epoch_end, stop)
         compare(self.trainer, execution, result.logs, states)
         epochs = f"{len(result.logs)} epochs are those of plain Keras"
         self.trainer.notices.tell(f"trial {trial} verified: {epochs}")

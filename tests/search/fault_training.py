@@ -7,7 +7,6 @@ attempt may complete; 4 gives no finite objective at all; 5 loses every other ep
 import math
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import fields
 
 import keras
@@ -18,6 +17,7 @@ from pipeline.search import components
 from pipeline.training.best_epoch import DivergedError, EpochListener
 from pipeline.training.checkpoint import Checkpoint, TrainingState
 from pipeline.training.results import TrainingResult
+from pipeline.training.stopping import StopOf, never, raise_for
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.weights import Weights
 
@@ -62,7 +62,7 @@ class MadeUpTrainer(Trainer):
         self,
         execution: Execution,
         on_epoch_end: EpochListener,
-        should_stop: Callable[[], bool] = lambda: False,
+        stop: StopOf = never,
     ) -> TrainingResult:
         values = execution.hyperparameters.values
         if values["luck"] == 3 and _first_random(execution.seed) < 0.5:
@@ -73,6 +73,8 @@ class MadeUpTrainer(Trainer):
         state = checkpoint.load() or start
         for epoch, logs in state.logs.items():
             on_epoch_end(epoch, logs)
+        if state.logs:
+            raise_for(stop())
         for epoch in range(
             max(state.logs, default=execution.initial_epoch - 1) + 1, execution.epochs
         ):
@@ -80,6 +82,7 @@ class MadeUpTrainer(Trainer):
             state = self._next(state, values, execution.seed, epoch)
             on_epoch_end(epoch, state.logs[epoch])
             checkpoint.save(state)
+            raise_for(stop())
         if state.best is None:
             raise DivergedError(f"{self.objective.name} was not a finite number at any epoch")
         metrics = state.logs[state.best_epoch]

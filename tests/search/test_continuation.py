@@ -5,6 +5,7 @@ import pytest
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import fold
 from pipeline.search.continuation import earlier, position, restored_trials
+from pipeline.search.pruning import NoPruning
 from tests.records import epoch_end, search_begin, trial_begin, trial_end
 
 FAILED = {"status": Status.FAILED, "final": False}
@@ -53,7 +54,7 @@ def test_what_is_spent():
 
 
 def test_a_trial_that_was_interrupted_runs_again():
-    trials = restored_trials(past(*DIED))
+    trials = restored_trials(past(*DIED), NoPruning())
     assert [(trial.trial_id, trial.status) for trial in trials] == [
         ("0000", "COMPLETED"),
         ("0001", "RUNNING"),

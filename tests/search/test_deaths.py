@@ -9,6 +9,7 @@ from pipeline.journal.history import FILE_NAME, fold, read
 from pipeline.search.continuation import earlier, restored_trials
 from pipeline.search.deaths import lost_attempts, revived, still_holds
 from pipeline.search.past_searches import find_continued
+from pipeline.search.pruning import NoPruning
 from pipeline.tracking.runs import SearchRuns
 from tests.records import epoch_end, search_begin, trial_begin, trial_end, write
 from tests.stories import runs
@@ -62,7 +63,7 @@ def test_more_deaths_than_before_revive_a_trial(allowed, again):
     failed = past(*DIED, GIVEN_UP, END)
     now = revived(failed, allowed)
     assert (now is not failed) is again
-    assert [trial.status for trial in restored_trials(now)] == [
+    assert [trial.status for trial in restored_trials(now, NoPruning())] == [
         "COMPLETED",
         "RUNNING" if again else "FAILED",
     ]

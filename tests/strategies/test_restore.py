@@ -158,7 +158,7 @@ def test_refuses_what_cannot_be(strategy):
 @pytest.mark.parametrize(
     ("status", "score", "sentence"),
     [
-        ("STOPPED", None, "must be COMPLETED, FAILED or RUNNING; it is STOPPED"),
+        ("STOPPED", None, "must be COMPLETED, PRUNED, FAILED or RUNNING; it is STOPPED"),
         ("COMPLETED", None, "is COMPLETED, so its score must be finite; it is None"),
         ("COMPLETED", math.nan, "is COMPLETED, so its score must be finite; it is nan"),
     ],

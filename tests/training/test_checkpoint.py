@@ -20,6 +20,7 @@ from pipeline.journal.files import DamagedFileError
 from pipeline.training.callback_state import callback_state, restore_callback
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.notices import Notices
+from pipeline.training.stopping import Stop, never
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled
 
@@ -103,7 +104,11 @@ def train(with_, path, *, dies_at=None, stops_at=None, **changes):
 
     fields = {"seed": 5, "initial_epoch": 0, "epochs": EPOCHS, "checkpoint": path} | changes
     task = Execution(**{"hyperparameters": keras_tuner.HyperParameters()} | fields)
-    stop = (lambda: told[-1][0] == stops_at) if stops_at is not None else (lambda: False)
+    stop = (
+        (lambda: Stop.INTERRUPT if told[-1][0] == stops_at else None)
+        if stops_at is not None
+        else never
+    )
     return with_.train(task, on_epoch_end, stop), told
 
 

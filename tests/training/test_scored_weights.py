@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.training.notices import Notices
+from pipeline.training.stopping import Stop
 from pipeline.training.trainer import Execution, Trainer
 from tests.training.test_own_fit import DATASET, ROWS, SEED
 
@@ -181,7 +182,11 @@ def test_a_training_whose_process_died_at_its_end_ends_the_same(callbacks, tmp_p
     whole, seen = train(trainer), []
     execution = Execution(hyperparameters(), SEED, 0, EPOCHS, checkpoint=path)
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(execution, lambda *epoch: seen.append(epoch), lambda: len(seen) == EPOCHS)
+        trainer.train(
+            execution,
+            lambda *epoch: seen.append(epoch),
+            lambda: Stop.INTERRUPT if len(seen) == EPOCHS else None,
+        )
     continued = train(trainer, checkpoint=path)
     assert continued.score == pytest.approx(whole.score, rel=1e-6)
     assert_scored(trainer, continued)

@@ -12,6 +12,7 @@ from pipeline.datasets import Dataset, Split, Stream
 from pipeline.datasets.batches import Examples
 from pipeline.training.failures import sentence
 from pipeline.training.notices import Notices
+from pipeline.training.stopping import Stop, never
 from pipeline.training.traces import Traces
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import Verification
@@ -64,7 +65,11 @@ def train(with_, *, epochs, path=None, stops_at=None):
     """Train; return what each epoch reported."""
     logs = {}
     execution = Execution(keras_tuner.HyperParameters(), SEED, 0, epochs, checkpoint=path)
-    stop = (lambda: max(logs) == stops_at) if stops_at is not None else (lambda: False)
+    stop = (
+        (lambda: Stop.INTERRUPT if max(logs) == stops_at else None)
+        if stops_at is not None
+        else never
+    )
     with_.train(execution, logs.__setitem__, stop)
     return logs
 
@@ -181,7 +186,7 @@ def test_a_training_on_a_stream_can_be_verified():
     told = []
     with_ = trainer(as_arrays, tensors(X, Y), notices=Notices(told.append))
     execution = Execution(keras_tuner.HyperParameters(), SEED, 0, 2)
-    Verification(with_, 1).train("1", execution, lambda *_: None, lambda: False)
+    Verification(with_, 1).train("1", execution, lambda *_: None, never)
     assert told == ["trial 1 verified: 2 epochs are those of plain Keras"]
 
 

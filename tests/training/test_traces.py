@@ -13,6 +13,7 @@ from pipeline.datasets import wine
 from pipeline.frozen.features import Features
 from pipeline.journal.array_store import ArrayStore
 from pipeline.training import throughput, traces
+from pipeline.training.stopping import Stop
 from pipeline.training.trainer import Execution, Trainer
 from tests.sampled import sampled
 
@@ -200,7 +201,7 @@ def test_an_interrupted_training_goes_on(tmp_path):
 
     def stop():
         told.append(None)
-        return len(told) == 2
+        return Stop.INTERRUPT if len(told) == 2 else None
 
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values = values

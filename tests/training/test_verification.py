@@ -11,6 +11,7 @@ from keras import layers
 
 from pipeline.training import throughput, traces
 from pipeline.training.notices import Notices
+from pipeline.training.stopping import never
 from pipeline.training.throughput import Throughput
 from pipeline.training.trainer import Execution
 from pipeline.training.verification import DifferenceError, Verification
@@ -23,7 +24,7 @@ def verify(trainer, values, *, trial="0000", trials=9, epochs=3, **arguments):
     hyperparameters.values = values
     verification = trainer if isinstance(trainer, Verification) else Verification(trainer, trials)
     execution = Execution(hyperparameters, 1, 0, epochs, **arguments)
-    return verification.train(trial, execution, lambda epoch, logs: None, lambda: False)
+    return verification.train(trial, execution, lambda epoch, logs: None, never)
 
 
 def huber(delta):
@@ -107,7 +108,7 @@ def test_a_promotion_is_verified_from_its_parents_weights():
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values = {"build": exact.dense}
     execution = Execution(hyperparameters, 4, 2, 5, parent.weights)
-    result = Verification(trainer, 1).train("1", execution, lambda *_: None, lambda: False)
+    result = Verification(trainer, 1).train("1", execution, lambda *_: None, never)
     assert list(result.logs) == [2, 3, 4]
     assert np.isfinite(result.score)
     assert throughput.validation_batch_size(exact.dense(), [], 8) > 30

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.frozen.features import Features
 from pipeline.journal.array_store import ArrayStore
+from pipeline.training.stopping import never
 from pipeline.training.throughput import Throughput, validation_batch_size
 from pipeline.training.trainer import Execution, Trainer
 from pipeline.training.verification import Verification
@@ -62,7 +63,7 @@ def test_is_trained_as_plain_keras_trains_it(name):
         hyperparameters = keras_tuner.HyperParameters()
         hyperparameters.values = {"rate": rate}
         execution = Execution(hyperparameters, seed, 0, animal.epochs)
-        results.append(verification.train(str(seed), execution, lambda *_: None, lambda: False))
+        results.append(verification.train(str(seed), execution, lambda *_: None, never))
     fast = {
         "trace": trainer.traces.reuses > 0,
         "features": len(features._memory) > 0,
