@@ -121,6 +121,7 @@ class Tuner(keras_tuner.Tuner):
         try:
             self._delete_files()
             self._run_trials()
+            self._delete_files(ended=not self._out_of_time)
             best = self.best_trial()
             if best is None:
                 raise SearchError(self._failed_all(), self._folder)
@@ -267,11 +268,15 @@ class Tuner(keras_tuner.Tuner):
         if trial.status == TrialStatus.COMPLETED:
             self._files.add(trial.trial_id, trial.score)
 
-    def _delete_files(self) -> None:
-        """Delete what no trial can need any more; only our oracles say what they need."""
+    def _delete_files(self, *, ended: bool = False) -> None:
+        """Delete what no trial can need any more; only our oracles say what they need.
+
+        Args:
+            ended: Whether no pruned trial goes on.
+        """
         if hasattr(self.oracle, "needed_trials"):
-            needed = {*self.oracle.needed_trials(), *self._pruning.kept, *self._needed_yet}
-            self._files.delete_others(needed)
+            paused = () if ended else self._pruning.kept
+            self._files.delete_others({*self.oracle.needed_trials(), *paused, *self._needed_yet})
 
     def _check_failures(self, failure: BaseException | None) -> None:
         if self._attempts.failed_in_a_row >= self._max_failed_trials:
