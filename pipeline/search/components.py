@@ -104,10 +104,7 @@ def _without_new_entries(
 ) -> spaces.SearchSpace:
     """Return a space with what is not listed, if the strategy allows it, as it wants it."""
     for name in ("tune_new_entries", "allow_new_entries"):
-        value = strategy.get(name, True)
-        if not isinstance(value, bool):
-            raise ConfigError(f"strategy.{name} must be true or false; received {value!r}")
-        if not value and not listed:
+        if not strategy.get(name, True) and not listed:
             raise ConfigError(
                 f"strategy.{name}=false needs hyperparameters that are listed; received "
                 "hyperparameters={}"
