@@ -12,7 +12,8 @@ from benchmarks import frozen_models
 from benchmarks.frozen_models import FrozenWithHead
 from benchmarks.work import BATCH_SIZE, SEED, Work
 from pipeline.datasets import Dataset, Split, digits
-from pipeline.hypermodels import MLP, spaces
+from pipeline.hypermodels import MLP
+from pipeline.hypermodels.discovery import discover
 from pipeline.preprocessing import ImageScaling
 from pipeline.seeds import derive_seed
 from pipeline.strategies.grids import key
@@ -203,7 +204,7 @@ def drawn(hypermodel: keras_tuner.HyperModel, count: int) -> tuple[Mapping[str, 
     Returns:
         The sets, always the same ones.
     """
-    space = spaces.discover(hypermodel)
+    space = discover(hypermodel)
     sets: dict[str, Mapping[str, Any]] = {}
     for number in range(count):
         values = sample_unseen(space, derive_seed(SEED, "sets", number), sets)

@@ -117,7 +117,7 @@ def test_the_output_has_as_many_trials_as_the_first_command():
     objective = keras_tuner.Objective(config.objective.name, config.objective.direction.value)
     oracle = make_oracle(
         config.strategy,
-        make_space(hypermodel, {}, config.compile),
+        make_space(hypermodel, {}, config.compile, config.strategy).explored,
         objective,
         seed=config.seed,
         max_attempts=1,

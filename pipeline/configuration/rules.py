@@ -32,6 +32,10 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
 }
 
 
+# The strategies' switches likewise.
+_SWITCHES = ("tune_new_entries", "allow_new_entries")
+
+
 def check(config: Config) -> None:
     """Check the rules that types cannot state.
 
@@ -44,6 +48,9 @@ def check(config: Config) -> None:
     _check_known(config)
     _check_given(config)
     _check_bounds(config)
+    for name in _SWITCHES:
+        if not isinstance(value := config.strategy.get(name, True), bool):
+            raise ConfigError(f"strategy.{name} must be true or false; received {value!r}")
     _check_seconds("checkpoint.every_seconds", config.checkpoint.every_seconds, zero=True)
     if config.report.every_seconds is not None:
         _check_seconds("report.every_seconds", config.report.every_seconds, zero=True)

@@ -1,69 +1,84 @@
-"""The search space: what a hypermodel declares, and what the configuration makes of it."""
+"""The search space: what the configuration makes of what a hypermodel declares."""
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import keras
 import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
 
-_TRAINING = ("batch_size", "epochs")
+from pipeline.hypermodels.exploration import UNDECLARED, explore
+
 _RANGE_KEYS = ("min_value", "max_value", "step", "sampling")
 _SAMPLINGS = ("linear", "log", "reverse_log")
 _TYPE_NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
 
 
-def discover(
-    hypermodel: keras_tuner.HyperModel | Callable[[keras_tuner.HyperParameters], keras.Model],
-    *,
-    compiled: bool = True,
-) -> keras_tuner.HyperParameters:
-    """Find every hyperparameter that a hypermodel declares while it builds, conditional ones too.
+@dataclass(frozen=True)
+class SearchSpace:
+    """What a search varies.
 
-    The model is built once with all defaults, then once for each conditional scope that no
-    earlier build had entered. (`keras_tuner.BaseTuner` does the same, but fills in unseeded
-    random values and never ends if a scope cannot be entered.)
+    Attributes:
+        declared: What the hypermodel declares at its defaults and in its scopes, overridden by the
+            configuration: what tells searches apart.
+        explored: That and what it asks for at other values, conditional where only some ask for
+            it: what is searched.
+    """
+
+    declared: keras_tuner.HyperParameters
+    explored: keras_tuner.HyperParameters
+
+
+def search_space(
+    hypermodel: keras_tuner.HyperModel,
+    discovered: keras_tuner.HyperParameters,
+    overrides: Mapping[str, Any],
+) -> SearchSpace:
+    """Explore what a hypermodel asks for, as the configuration overrides it.
 
     Args:
-        hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)`.
-        compiled: Whether it must compile its models, unless it has a `fit` of its own.
+        hypermodel: What builds the models.
+        discovered: What `discover` found of it.
+        overrides: As of `override`.
 
     Returns:
-        The search space; parents come before the hyperparameters that depend on them.
+        The space.
 
     Raises:
-        TypeError: The hypermodel is neither, or its build returns no `keras.Model`.
-        ValueError: The model is not compiled, although it must be.
+        ValueError: As of `override`.
     """
-    space = keras_tuner.HyperParameters()
-    if isinstance(hypermodel, keras_tuner.HyperModel):
-        hypermodel.declare_hyperparameters(space)
-        build = hypermodel.build
-    elif callable(hypermodel):
-        build = hypermodel
-    else:
-        raise TypeError(
-            "a hypermodel must be a keras_tuner.HyperModel or a function build(hp); "
-            f"received {hypermodel!r}"
-        )
-    entered: list[Any] = []
-    passed: list[Any] = []
-    attempted: list[Any] = []
-    scope: list[Any] | None = []
-    try:
-        while scope is not None:
-            attempted.append(scope)
-            hp = _inside(space, scope)
-            _check_model(build(hp), compiled=compiled and not _trains_itself(hypermodel))
-            space.merge(hp, overwrite=False)
-            entered += hp.active_scopes
-            passed += hp.inactive_scopes
-            scope = next((s for s in passed if s not in entered and s not in attempted), None)
-    finally:
-        keras.utils.clear_session()
-    return space
+    declared = _override(discovered, overrides)
+    explored = explore(
+        hypermodel,
+        declared,
+        lambda hp: _overridden(hp, overrides[hp.name]) if hp.name in overrides else hp,
+    )
+    check_known(explored, overrides)
+    return SearchSpace(declared, explored)
+
+
+def at_defaults(
+    space: keras_tuner.HyperParameters, tuned: Collection[str]
+) -> keras_tuner.HyperParameters:
+    """Fix what is not tuned at its default, as KerasTuner's `tune_new_entries=False` does.
+
+    Args:
+        space: A search space.
+        tuned: The names of what stays as it is.
+
+    Returns:
+        A new space with the same names, conditions and order.
+    """
+    result = keras_tuner.HyperParameters()
+    result.merge(
+        [
+            hp if hp.name in tuned else kinds.Fixed(hp.name, hp.default, conditions=hp.conditions)
+            for hp in space.space
+        ]
+    )
+    return result
 
 
 def override(
@@ -90,52 +105,32 @@ def override(
     Example:
         `override(space, {"units": {"max_value": 64}, "activation": ["relu", "gelu"], "epochs": 5})`
     """
+    check_known(space, overrides)
+    return _override(space, overrides)
+
+
+def check_known(space: keras_tuner.HyperParameters, overrides: Iterable[str]) -> None:
+    """Raise a ValueError if a name is neither in a space nor `batch_size` or `epochs`."""
     declared = {hp.name for hp in space.space}
     for name in overrides:
-        if name not in declared and name not in _TRAINING:
-            raise ValueError(_unknown(name, [*declared, *_TRAINING]))
+        if name not in declared and name not in UNDECLARED:
+            raise ValueError(_unknown(name, [*declared, *UNDECLARED]))
+
+
+def _override(
+    space: keras_tuner.HyperParameters, overrides: Mapping[str, Any]
+) -> keras_tuner.HyperParameters:
+    """Return a space as the configuration wants it, as far as it has what is named."""
+    declared = {hp.name for hp in space.space}
     hyperparameters = [
         _overridden(hp, overrides[hp.name]) if hp.name in overrides else hp for hp in space.space
     ]
-    for name in _TRAINING:
+    for name in UNDECLARED:
         if name in overrides and name not in declared:
             hyperparameters.append(_overridden(kinds.Fixed(name, 1), overrides[name]))
     result = keras_tuner.HyperParameters()
     result.merge(hyperparameters)
     return result
-
-
-def _inside(space: keras_tuner.HyperParameters, scope: Sequence[Any]) -> Any:
-    """Return the space with values that enter a conditional scope, defaults elsewhere."""
-    hp = space.copy()
-    hp.values = {condition.name: condition.values[0] for condition in scope}
-    for hyperparameter in hp.space:
-        if hp.is_active(hyperparameter):
-            hp.values.setdefault(hyperparameter.name, hyperparameter.default)
-        elif not hp.is_active(hyperparameter.name):
-            hp.values.pop(hyperparameter.name, None)
-    return hp
-
-
-def _trains_itself(hypermodel: object) -> bool:
-    """Whether a hypermodel has a `fit` of its own, which may train without compiling."""
-    return (
-        isinstance(hypermodel, keras_tuner.HyperModel)
-        and type(hypermodel).fit is not keras_tuner.HyperModel.fit
-    )
-
-
-def _check_model(model: object, *, compiled: bool) -> None:
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "the hypermodel's build must return a keras.Model; "
-            f"it returned {model!r} of type {type(model).__name__}"
-        )
-    if compiled and not model.compiled:
-        raise ValueError(
-            "the hypermodel's build must return a compiled model; "
-            f"it returned {model.name!r}, on which compile() was not called"
-        )
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -246,7 +241,7 @@ def _type(hp: Any) -> type:
 
 
 def _cast(name: str, kind: type, value: Any, key: str = "") -> Any:
-    positive = name in _TRAINING and kind is int and key != ".step"
+    positive = name in UNDECLARED and kind is int and key != ".step"
     fits = type(value) is kind or (kind is float and type(value) is int)
     if not fits or (kind is float and not math.isfinite(value)) or (positive and value < 1):
         expected = "a positive integer" if positive else _TYPE_NAMES[kind]

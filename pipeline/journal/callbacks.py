@@ -143,6 +143,7 @@ class TrialEnd:
             KerasTuner's configuration; a hypermodel's own `fit` may declare some.
         declared_values: Their values in this trial.
         deaths: How many counted, if it FAILED because of them; else 0.
+        unused: Names of hyperparameters that its model did not ask for.
     """
 
     trial: str
@@ -160,6 +161,7 @@ class TrialEnd:
     declared: list[dict[str, Any]] = field(default_factory=list)
     declared_values: Mapping[str, Any] = field(default_factory=dict)
     deaths: int = 0
+    unused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

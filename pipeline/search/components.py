@@ -15,6 +15,7 @@ from pipeline.configuration.config import Features as FeatureSettings
 from pipeline.datasets.dataset import Dataset, Stream
 from pipeline.frozen.features import Features
 from pipeline.hypermodels import spaces
+from pipeline.hypermodels.discovery import discover
 from pipeline.journal.array_store import ArrayStore
 from pipeline.pruners import NoPruner, Pruner
 from pipeline.search.compilation import make_compilation
@@ -82,12 +83,43 @@ class _FunctionHyperModel(keras_tuner.HyperModel):
 
 
 def make_space(
-    hypermodel: keras_tuner.HyperModel, overrides: Mapping[str, Any], compile_node: Compile
-) -> keras_tuner.HyperParameters:
-    """Explore what the hypermodel declares, and override it with `hyperparameters`."""
+    hypermodel: keras_tuner.HyperModel,
+    overrides: Mapping[str, Any],
+    compile_node: Compile,
+    strategy: Node,
+) -> spaces.SearchSpace:
+    """Explore what the hypermodel asks for, overridden with `hyperparameters`.
+
+    What these do not list is new to the strategy, in KerasTuner's words: it may allow none, and
+    need not tune it.
+    """
     whole = compile_node.optimizer is not None and compile_node.loss is not None
-    declared = explained("model", spaces.discover, hypermodel, compiled=not whole)
-    return explained("hyperparameters", spaces.override, declared, overrides)
+    declared = explained("model", discover, hypermodel, compiled=not whole)
+    space = explained("hyperparameters", spaces.search_space, hypermodel, declared, overrides)
+    return _without_new_entries(space, overrides, strategy)
+
+
+def _without_new_entries(
+    space: spaces.SearchSpace, listed: Mapping[str, Any], strategy: Node
+) -> spaces.SearchSpace:
+    """Return a space with what is not listed, if the strategy allows it, as it wants it."""
+    for name in ("tune_new_entries", "allow_new_entries"):
+        if not strategy.get(name, True) and not listed:
+            raise ConfigError(
+                f"strategy.{name}=false needs hyperparameters that are listed; received "
+                "hyperparameters={}"
+            )
+    names = dict.fromkeys(hp.name for hp in space.explored.space)
+    new = [name for name in names if name not in listed]
+    if new and not strategy.get("allow_new_entries", True):
+        raise ConfigError(
+            f"strategy.allow_new_entries=false, but the model asks for {', '.join(new)} too; "
+            f"hyperparameters lists {', '.join(listed)}"
+        )
+    if strategy.get("tune_new_entries", True):
+        return space
+    fixed = spaces.at_defaults(space.explored, listed)
+    return spaces.SearchSpace(spaces.at_defaults(space.declared, listed), fixed)
 
 
 def make_oracle(

@@ -126,6 +126,7 @@ def _restored(tries: Sequence[Attempt], pruning: Pruning) -> RestoredTrial:
         message=end.message if end else None,
         declared=end.declared if end else (),
         partial=pruning.values(last.begin.trial) if end and end.status is Status.PRUNED else {},
+        unused=end.unused if end else (),
     )
 
 

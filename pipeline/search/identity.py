@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from pipeline.configuration.config import Config
 from pipeline.configuration.secrets import hidden
 from pipeline.datasets.dataset import Dataset
+from pipeline.hypermodels.spaces import SearchSpace
 from pipeline.journal.callbacks import SearchBegin
 from pipeline.search.main_code import main_code
 from pipeline.search.own_modules import own_modules
@@ -27,6 +28,8 @@ _PACKAGES = ("keras", "keras-tuner", "tensorflow", "mlflow", "numpy", "scikit-le
 # More trials or iterations extend the same search.
 _BUDGET = {"max_trials", "hyperband_iterations"}
 _NO_PRUNER = "pipeline.pruners.NoPruner"
+# At their default, true, a search of before these could be given is the same without them.
+_NEW_ENTRIES = {"tune_new_entries", "allow_new_entries"}
 
 
 def describe(
@@ -34,6 +37,7 @@ def describe(
     dataset: Dataset,
     hypermodel: keras_tuner.HyperModel,
     oracle: keras_tuner.Oracle,
+    space: SearchSpace,
     overrides: Sequence[str],
     config_dir: Path | None = None,
 ) -> SearchBegin:
@@ -44,17 +48,18 @@ def describe(
         dataset: What the search trains on.
         hypermodel: What builds its models.
         oracle: What proposes its trials.
+        space: What it searches, and what tells it from other searches.
         overrides: What was changed on the command line.
         config_dir: A folder with groups of the user's own, and maybe modules.
 
     Returns:
         The record; its `search` is still empty, and its `sweep` that of a search by itself.
     """
-    space = oracle.hyperparameters.get_config()["space"]
+    declared = space.declared.get_config()["space"]
     executions = config.training.executions_per_trial
     epochs = _total_epochs(oracle, config.training.epochs)
     modules = users_modules(config, config_dir)
-    settings = fingerprint(config, dataset.digest, _source(hypermodel), space)
+    settings = fingerprint(config, dataset.digest, _source(hypermodel), declared)
     return SearchBegin(
         search="",
         name=config.name,
@@ -71,7 +76,7 @@ def describe(
         total_trials=getattr(oracle, "total_trials", None),
         total_epochs=None if epochs is None else epochs * executions,
         dataset_info=dataset.info(),
-        space=space,
+        space=oracle.hyperparameters.get_config()["space"],
         config=_shown(config),
         overrides=hidden(config.tracking.uri, list(overrides)),
         versions={name: version(name) for name in _PACKAGES},
@@ -135,12 +140,16 @@ def fingerprint(
         config: The typed configuration.
         digest: The dataset's content digest.
         source: The hypermodel's source code.
-        space: The search space, as KerasTuner's configuration.
+        space: What the hypermodel declares at its defaults, as KerasTuner's configuration.
 
     Returns:
         16 hexadecimal digits; two searches with the same may continue one another.
     """
-    strategy = {key: value for key, value in config.strategy.items() if key not in _BUDGET}
+    strategy = {
+        key: value
+        for key, value in config.strategy.items()
+        if key not in _BUDGET and not (key in _NEW_ENTRIES and value is True)
+    }
     # Class weights are sample weights, which the dataset's digest has.
     training = {
         key: value

@@ -8,6 +8,7 @@ import keras_tuner
 
 from pipeline.configuration.config import Config
 from pipeline.datasets.dataset import Dataset
+from pipeline.hypermodels.spaces import SearchSpace
 from pipeline.pruners import Pruner
 from pipeline.search import components
 from pipeline.search.targets import explained
@@ -23,7 +24,7 @@ class Parts:
 
     dataset: Dataset
     hypermodel: keras_tuner.HyperModel
-    space: keras_tuner.HyperParameters
+    space: SearchSpace
     oracle: keras_tuner.Oracle
     pruner: Pruner
     trainer: Trainer
@@ -35,10 +36,12 @@ class Parts:
         """Build everything, the cheap first, so that a mistake is answered early."""
         obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
-        space = components.make_space(hypermodel, config.hyperparameters, config.compile)
+        space = components.make_space(
+            hypermodel, config.hyperparameters, config.compile, config.strategy
+        )
         oracle = components.make_oracle(
             config.strategy,
-            space,
+            space.explored,
             keras_tuner.Objective(config.objective.name, config.objective.direction.value),
             seed=config.seed,
             max_attempts=config.max_attempts or 1,
@@ -51,7 +54,7 @@ class Parts:
             seed=config.seed,
         )
         components.check_epochs(oracle, config.hyperparameters)
-        components.check_batch_size(space, dataset)
+        components.check_batch_size(space.explored, dataset)
         trainer = components.make_trainer(
             dataset,
             hypermodel,

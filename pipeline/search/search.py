@@ -97,7 +97,9 @@ def run_search(
     config = named(config, dataset.name)
     tell_model(console, config)
     parts = Parts.of(config, dataset)
-    begin = describe(config, parts.dataset, parts.hypermodel, parts.oracle, overrides, config_dir)
+    begin = describe(
+        config, parts.dataset, parts.hypermodel, parts.oracle, parts.space, overrides, config_dir
+    )
     differs = hidden(config.tracking.uri, list(varied))
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
     for sentence in dataset.notes:
@@ -108,7 +110,7 @@ def run_search(
         result, _ = _deliver_rest(ended.path, make_tracking(ended.path), console)
         _raise_failure(result.history, ended.path)
         return result
-    lost: list[str] = explained("model", check_models, parts.trainer, parts.space)
+    lost: list[str] = explained("model", check_models, parts.trainer, parts.space.explored)
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):

@@ -109,11 +109,12 @@ def _status(failure: BaseException | None, *, completed: bool, interrupted: bool
 
 
 def _declared(oracle: keras_tuner.Oracle, ended: Trial, began: TrialBegin) -> dict[str, Any]:
-    """Return what the trial's own training added to the search space, and its values there.
+    """Return what the trial's own training added to the search space, and what it did not use.
 
     An oracle that is none of ours does not say what its space has gained.
     """
     values = hyperparameters(ended.hyperparameters.values)
     late = {name: values[name] for name in sorted(values.keys() - began.hyperparameters.keys())}
     declared = oracle.declared_by(ended.trial_id) if hasattr(oracle, "declared_by") else []
-    return {"declared": declared, "declared_values": late}
+    unused = oracle.unused_by(ended.trial_id) if hasattr(oracle, "unused_by") else []
+    return {"declared": declared, "declared_values": late, "unused": unused}

@@ -8,6 +8,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from pipeline.journal.callbacks import EpochEnd, SearchBegin, SearchCallback, SearchEnd, Status
+from pipeline.search.asked import Asked
 from pipeline.search.attempts import Attempts, Earlier
 from pipeline.search.executions import Executions
 from pipeline.search.failures import SearchError, TooManyFailedError, ends_search
@@ -172,8 +173,13 @@ class Tuner(keras_tuner.Tuner):
             return Stop.INTERRUPT if self._should_stop() else self._pruning.stop(trial.trial_id)
 
         attempt = self._attempts.number(trial.trial_id)
+        allow_new = bool(self.oracle.allow_new_entries)
         try:
-            return self._executions.run(trial, attempt, tell_epoch, stop)
+            with Asked.of(trial, self.hypermodel, allow_new=allow_new) as asked:
+                results = self._executions.run(asked.trial, attempt, tell_epoch, stop)
+            if hasattr(self.oracle, "note_unused"):
+                self.oracle.note_unused(trial.trial_id, asked.unused)
+            return results
         except DifferenceError as error:
             what = f"trial {trial.trial_id} is not what Keras gives"
             raise SearchError(f"{what}: {error}", self._folder) from error

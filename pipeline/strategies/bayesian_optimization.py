@@ -48,6 +48,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         beta: How much uncertainty attracts, in standard deviations; 0 only exploits. KerasTuner's
             default, 2.6, still explores when a search of a few dozen trials ends.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
+        tune_new_entries: Whether what a trial asks for beside the space joins it.
+        allow_new_entries: Whether a trial may ask for anything beside the space.
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
@@ -65,6 +67,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         alpha: float = 1e-4,
         beta: float = 1.0,
         max_attempts: int = 1,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
     ) -> None:
         check_whole_number("max_trials", max_trials, 1)
         if num_initial_points is not None:
@@ -78,6 +82,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
             hyperparameters=hyperparameters,
             seed=seed,
             max_attempts=max_attempts,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
             max_trials=max_trials,
             num_initial_points=num_initial_points,
             alpha=alpha,
@@ -92,7 +98,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         values = None
         if columns and len(completed) >= initial:
             values = self._most_promising(columns, completed)
-        return self._answer(self._unseen(self._tried_so_far) if values is None else values)
+        return self._answer(self._unseen(self._tried) if values is None else values)
 
     def _most_promising(self, columns: Sequence[Any], completed: Sequence[Any]) -> Values | None:
         """Return the unseen candidate with the lowest bound, None if all were seen."""
@@ -114,7 +120,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         for point in points:
             values = _values(self.hyperparameters, columns, point)
             combined.setdefault(key(values), values)
-        unseen = [values for text, values in combined.items() if text not in self._tried_so_far]
+        unseen = [values for values in combined.values() if values not in self._tried]
         if not unseen:
             return []
         vectors = _vectors(columns, unseen)

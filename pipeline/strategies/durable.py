@@ -1,14 +1,15 @@
 """Oracles that are rebuilt from the journal: they keep no files of their own."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import trial as trial_module
 
-from pipeline.strategies.grids import is_active, key
+from pipeline.strategies.grids import is_active
 from pipeline.strategies.restored import RestoredTrial
+from pipeline.strategies.tried import Tried
 
 
 class Durable(keras_tuner.Oracle):
@@ -24,6 +25,8 @@ class Durable(keras_tuner.Oracle):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._declared: dict[str, list[dict[str, Any]]] = {}
+        self._tried = Tried()
+        self._unused: dict[str, Collection[str]] = {}
 
     def restore(self, trials: Iterable[RestoredTrial]) -> None:
         """Continue where an earlier process ended.
@@ -52,6 +55,19 @@ class Durable(keras_tuner.Oracle):
             KerasTuner's configurations of the hyperparameters, for `RestoredTrial.declared`.
         """
         return copy.deepcopy(self._declared.get(trial_id, []))
+
+    def note_unused(self, trial_id: str, names: Collection[str]) -> None:
+        """Take note of what a trial's model did not ask for, before the trial is ended.
+
+        Args:
+            trial_id: The trial.
+            names: Of values that another trial need not vary where all others are equal.
+        """
+        self._unused[trial_id] = names
+
+    def unused_by(self, trial_id: str) -> list[str]:
+        """Return what `note_unused` was told of a trial."""
+        return [*self._unused.get(trial_id, ())]
 
     def save(self) -> None:
         """Write nothing: the journal is the only truth."""
@@ -85,7 +101,7 @@ class Durable(keras_tuner.Oracle):
                 hyperparameters.values.setdefault(hp.name, hp.default)
             elif not hyperparameters.is_active(hp.name):
                 hyperparameters.values.pop(hp.name, None)
-        self._tried_so_far.add(key(hyperparameters.values))
+        self._tried.add(hyperparameters.values)
 
     def _restore(self, restored: RestoredTrial) -> None:
         expected = f"{len(self.trials):04d}"
@@ -93,18 +109,20 @@ class Durable(keras_tuner.Oracle):
             raise ValueError(f"expected trial {expected} to restore; received {restored.trial_id}")
         known = len(self.hyperparameters.space)
         trial = self._new_trial(expected, restored.values, str(restored.status))
-        declared = copy.deepcopy({"space": list(restored.declared), "values": {}})
+        declared = copy.deepcopy({"space": self._new(restored), "values": {}})
         trial.hyperparameters.merge(keras_tuner.HyperParameters.from_config(declared), False)
         self.update_space(trial.hyperparameters)
         self._note_declared(trial, known)
         self._start(trial)
         self._run_times[expected] = restored.attempts
+        self.note_unused(expected, restored.unused)
         if trial.status == "RUNNING":
             self._retry_queue.append(expected)
             return
         self.end_order.append(expected)
         trial.message = restored.message
         if trial.status == "COMPLETED":
+            self._tried.complete(trial.hyperparameters.values, restored.unused)
             metrics = {**restored.metrics, self.objective.name: restored.score}
             self.update_trial(expected, metrics, step=restored.best_step)
             self.score_trial(trial)
@@ -116,6 +134,16 @@ class Durable(keras_tuner.Oracle):
         """Let a trial know what it has reported, by absolute epoch, without a score."""
         for epoch, value in partial.items():
             self.update_trial(trial.trial_id, {self.objective.name: value}, step=epoch)
+
+    def _new(self, restored: RestoredTrial) -> list[Any]:
+        """Return what a trial declared, but for what it had values for without that.
+
+        Before hyperparameters were explored, those that only some models ask for were declared by
+        the first trial that did.
+        """
+        space = self.hyperparameters.space
+        had = {hp.name for hp in space if is_active(hp, restored.values)}
+        return [one for one in restored.declared if one["config"]["name"] not in had]
 
     def _note_declared(self, trial: Any, known: int) -> None:
         """Remember what the space has gained from a trial, given its size before."""

@@ -6,7 +6,7 @@ from typing import Any
 import keras_tuner
 
 from pipeline.strategies.arguments import check_whole_number
-from pipeline.strategies.grids import Values, combinations, grid_values, key, size
+from pipeline.strategies.grids import Values, combinations, grid_values, size
 from pipeline.strategies.oracle import Oracle
 
 
@@ -23,6 +23,8 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
         seed: Any integer; the grid does not depend on it.
         max_trials: Trials to run, at least 1; None runs the whole grid.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
+        tune_new_entries: Whether what a trial asks for beside the space joins it.
+        allow_new_entries: Whether a trial may ask for anything beside the space.
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
@@ -37,6 +39,8 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
         seed: int,
         max_trials: int | None = None,
         max_attempts: int = 1,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
     ) -> None:
         if max_trials is not None:
             check_whole_number("max_trials", max_trials, 1)
@@ -45,6 +49,8 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
             hyperparameters=hyperparameters,
             seed=seed,
             max_attempts=max_attempts,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
             max_trials=max_trials,
         )
         self._dimensions = -1
@@ -55,7 +61,7 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
         if len(self.hyperparameters.space) != self._dimensions:
             self._dimensions = len(self.hyperparameters.space)
             self._remaining = combinations(self.hyperparameters)
-        unseen = (values for values in self._remaining if key(values) not in self._tried_so_far)
+        unseen = (values for values in self._remaining if values not in self._tried)
         return self._answer(next(unseen, None))
 
     def _space_size(self) -> int | None:

@@ -9,6 +9,7 @@ import keras_tuner
 from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.grids import Values, key
 from pipeline.strategies.oracle import Oracle
+from pipeline.strategies.tried import Tried
 
 
 class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
@@ -34,6 +35,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             more epochs they train; at least 2.
         hyperband_iterations: How often to go through all brackets, at least 1.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
+        tune_new_entries: Whether what a trial asks for beside the space joins it.
+        allow_new_entries: Whether a trial may ask for anything beside the space.
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
@@ -50,6 +53,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         factor: int = 3,
         hyperband_iterations: int = 1,
         max_attempts: int = 1,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
     ) -> None:
         check_whole_number("max_epochs", max_epochs, 1)
         check_whole_number("factor", factor, 2)
@@ -59,6 +64,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             hyperparameters=hyperparameters,
             seed=seed,
             max_attempts=max_attempts,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
             max_epochs=max_epochs,
             factor=factor,
             hyperband_iterations=hyperband_iterations,
@@ -148,14 +155,14 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             bracket != self._current_bracket
             or len(self._rounds) > 1
             or len(first) >= self._get_size(bracket, 0)
-            or key(values) in self._keys(first)
+            or key(values) in {key(self.trials[one].hyperparameters.values) for one in first}
         )
 
     def _fresh_values(self, bracket: int, first_round: list[str]) -> Values | None:
         """Return values for round 0: new to the search if possible, else new to the bracket."""
         values = self._untried()
         if values is None:
-            values = self._unseen(self._keys(first_round))
+            values = self._unseen(self._tried_in(first_round))
         if values is None:
             return None
         return {
@@ -174,7 +181,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         known = len(self.hyperparameters.space)
         if known == self._exhausted_at:
             return None
-        values = self._unseen(self._tried_so_far)
+        values = self._unseen(self._tried)
         if values is None:
             self._exhausted_at = known
         return values
@@ -223,5 +230,12 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
                 yield self._places(bracket, round_number, started), epochs - trained
                 trained = epochs
 
-    def _keys(self, trials: list[str]) -> set[str]:
-        return {key(self.trials[trial].hyperparameters.values) for trial in trials}
+    def _tried_in(self, trials: list[str]) -> Tried:
+        """Return the combinations of some trials."""
+        tried = Tried()
+        for name in trials:
+            values = self.trials[name].hyperparameters.values
+            tried.add(values)
+            if self._is_completed(name):
+                tried.complete(values, self._unused.get(name, ()))
+        return tried

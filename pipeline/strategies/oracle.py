@@ -1,6 +1,6 @@
 """What the oracles share: repeatable proposals and an honest end of every trial."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
@@ -32,7 +32,7 @@ class Oracle(Durable):
         hyperparameters: The search space; the oracle works on a copy.
         seed: Any integer.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
-        **budget: Arguments of the KerasTuner oracle.
+        **arguments: Arguments of the KerasTuner oracle.
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
@@ -46,7 +46,7 @@ class Oracle(Durable):
         hyperparameters: keras_tuner.HyperParameters,
         seed: int,
         max_attempts: int,
-        **budget: Any,
+        **arguments: Any,
     ) -> None:
         check_objective(objective)
         check_whole_number("max_attempts", max_attempts, 1)
@@ -56,7 +56,7 @@ class Oracle(Durable):
             hyperparameters=hyperparameters.copy(),
             seed=1,  # replaced below: KerasTuner ignores 0 and its NumPy generator many others
             max_retries_per_trial=max_attempts - 1,
-            **budget,
+            **arguments,
         )
         self.seed = seed
         self._display.verbose = 0
@@ -144,7 +144,10 @@ class Oracle(Durable):
         known = len(self.hyperparameters.space)
         super().end_trial(trial)
         ended = self.trials[trial.trial_id]
-        if ended.status != "COMPLETED":
+        if ended.status == "COMPLETED":
+            unused = self._unused.get(trial.trial_id, ())
+            self._tried.complete(ended.hyperparameters.values, unused)
+        else:
             ended.score = ended.best_step = None
         self._note_declared(ended, known)
 
@@ -228,7 +231,7 @@ class Oracle(Durable):
     def _ranked(self, trials: Iterable[Any]) -> list[Any]:
         return ranked(trials, self.objective)
 
-    def _unseen(self, seen: Collection[str]) -> Values | None:
+    def _unseen(self, seen: Container[Values]) -> Values | None:
         """Return random values for the next trial that are not among those seen."""
         return sample_unseen(
             self.hyperparameters, derive_seed(self.seed, "values", len(self.trials)), seen

@@ -20,6 +20,8 @@ class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
         seed: Any integer; neighbouring seeds give unrelated values.
         max_trials: Trials to run, at least 1.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
+        tune_new_entries: Whether what a trial asks for beside the space joins it.
+        allow_new_entries: Whether a trial may ask for anything beside the space.
 
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
@@ -34,6 +36,8 @@ class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
         seed: int,
         max_trials: int,
         max_attempts: int = 1,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
     ) -> None:
         check_whole_number("max_trials", max_trials, 1)
         super().__init__(
@@ -41,9 +45,11 @@ class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
             hyperparameters=hyperparameters,
             seed=seed,
             max_attempts=max_attempts,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
             max_trials=max_trials,
         )
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
-        return self._answer(self._unseen(self._tried_so_far))
+        return self._answer(self._unseen(self._tried))

@@ -1,7 +1,7 @@
 """What an oracle has to know of an earlier process's trials."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ class RestoredTrial:
         declared: Hyperparameters that the space did not have before this trial, as
             `Oracle.declared_by` returned them.
         partial: The objective by absolute epoch, as far as it was trained, if PRUNED.
+        unused: Names of values that its model did not ask for.
 
     Raises:
         ValueError: The status is unknown, or a COMPLETED trial has no finite score.
@@ -39,6 +40,7 @@ class RestoredTrial:
     message: str | None = None
     declared: Sequence[Mapping[str, Any]] = ()
     partial: Mapping[int, float] = field(default_factory=dict)
+    unused: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.status not in _STATUSES:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import keras_tuner
@@ -14,7 +14,6 @@ from pipeline.strategies.grids import (
     combinations,
     is_active,
     is_uneven,
-    key,
     scaled,
     values_of,
 )
@@ -37,7 +36,7 @@ def sample(space: keras_tuner.HyperParameters, seed: int) -> Values:
 
 
 def sample_unseen(
-    space: keras_tuner.HyperParameters, seed: int, seen: Collection[str]
+    space: keras_tuner.HyperParameters, seed: int, seen: Container[Values]
 ) -> Values | None:
     """Draw a combination that is not among those seen.
 
@@ -47,14 +46,14 @@ def sample_unseen(
     Args:
         space: The search space.
         seed: Any integer.
-        seen: The `key` of every combination that is not wanted.
+        seen: The combinations that are not wanted.
 
     Returns:
         The values of the active hyperparameters, None if all combinations were seen.
     """
     for draw in range(_DRAWS):
         values = sample(space, derive_seed(seed, draw))
-        if key(values) not in seen:
+        if values not in seen:
             return values
     generator = random.Random(derive_seed(seed, "order"))
 
@@ -66,7 +65,7 @@ def sample_unseen(
         return itertools.chain(domain[start:], domain[:start])
 
     every = combinations(space, rotated)
-    return next((values for values in every if key(values) not in seen), None)
+    return next((values for values in every if values not in seen), None)
 
 
 def choose(space: keras_tuner.HyperParameters, value: Callable[[Any], Any]) -> Values:

@@ -5,7 +5,8 @@ import keras_tuner
 import pytest
 from keras_tuner.engine import hyperparameters as kinds
 
-from pipeline.hypermodels.spaces import discover, override
+from pipeline.hypermodels.discovery import discover
+from pipeline.hypermodels.spaces import override
 
 
 def tiny_model():

@@ -152,6 +152,8 @@ CONFIGURATION = [
     Bad("max_seconds=0", "received 0.0", "max_seconds must be a number of seconds above 0"),
     Bad("max_seconds=nan", "received nan", "max_seconds must be a number of seconds above 0"),
     Bad("checkpoint.every_seconds=-1", "received -1.0", "must be a number of seconds, 0 or more"),
+    Bad("strategy.tune_new_entries=1", "received 1", "tune_new_entries must be true or false"),
+    Bad("strategy.allow_new_entries=no", "received 'no'", "allow_new_entries must be true or"),
     Bad("strategy=hyperband strategy.factor=1", "received 1", "must be an integer >= 2"),
     Bad("strategy=hyperband strategy.max_epochs=0", "received 0", "must be an integer >= 1"),
     Bad("strategy=hyperband strategy.hyperband_iterations=0", "received 0", "integer >= 1"),
@@ -211,6 +213,17 @@ CONFIGURATION = [
 ]
 
 PARTS = [
+    Bad(
+        "dataset=wine model._target_=mine.good strategy.allow_new_entries=false "
+        "hyperparameters.batch_size=32",
+        "strategy.allow_new_entries=false, but the model asks for units too",
+        "hyperparameters lists batch_size",
+    ),
+    Bad(
+        "dataset=wine model._target_=mine.good strategy.tune_new_entries=false",
+        "received hyperparameters={}",
+        "strategy.tune_new_entries=false needs hyperparameters that are listed",
+    ),
     Bad("dataset=wine model._target_=mine", "received 'mine'", "a dotted path, such as"),
     Bad("dataset=wine model._target_=no.Where", "no.Where leads nowhere", "that is installed"),
     Bad("dataset=wine model._target_=mine.god", "'god' of mine is not known", "mean 'good'?"),

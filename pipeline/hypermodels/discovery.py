@@ -1,0 +1,91 @@
+"""What a hypermodel declares at its defaults, and in its conditional scopes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+
+
+def discover(
+    hypermodel: keras_tuner.HyperModel | Callable[[keras_tuner.HyperParameters], keras.Model],
+    *,
+    compiled: bool = True,
+) -> keras_tuner.HyperParameters:
+    """Find every hyperparameter that a hypermodel declares while it builds, conditional ones too.
+
+    The model is built once with all defaults, then once for each conditional scope that no
+    earlier build had entered. (`keras_tuner.BaseTuner` does the same, but fills in unseeded
+    random values and never ends if a scope cannot be entered.)
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel` or a function `build(hp)`.
+        compiled: Whether it must compile its models, unless it has a `fit` of its own.
+
+    Returns:
+        The search space; parents come before the hyperparameters that depend on them.
+
+    Raises:
+        TypeError: The hypermodel is neither, or its build returns no `keras.Model`.
+        ValueError: The model is not compiled, although it must be.
+    """
+    space = keras_tuner.HyperParameters()
+    if isinstance(hypermodel, keras_tuner.HyperModel):
+        hypermodel.declare_hyperparameters(space)
+        build = hypermodel.build
+    elif callable(hypermodel):
+        build = hypermodel
+    else:
+        raise TypeError(
+            "a hypermodel must be a keras_tuner.HyperModel or a function build(hp); "
+            f"received {hypermodel!r}"
+        )
+    entered: list[Any] = []
+    passed: list[Any] = []
+    attempted: list[Any] = []
+    scope: list[Any] | None = []
+    try:
+        while scope is not None:
+            attempted.append(scope)
+            hp = _inside(space, scope)
+            _check_model(build(hp), compiled=compiled and not _trains_itself(hypermodel))
+            space.merge(hp, overwrite=False)
+            entered += hp.active_scopes
+            passed += hp.inactive_scopes
+            scope = next((s for s in passed if s not in entered and s not in attempted), None)
+    finally:
+        keras.utils.clear_session()
+    return space
+
+
+def _inside(space: keras_tuner.HyperParameters, scope: Sequence[Any]) -> Any:
+    """Return the space with values that enter a conditional scope, defaults elsewhere."""
+    hp = space.copy()
+    hp.values = {condition.name: condition.values[0] for condition in scope}
+    for hyperparameter in hp.space:
+        if hp.is_active(hyperparameter):
+            hp.values.setdefault(hyperparameter.name, hyperparameter.default)
+        elif not hp.is_active(hyperparameter.name):
+            hp.values.pop(hyperparameter.name, None)
+    return hp
+
+
+def _trains_itself(hypermodel: object) -> bool:
+    """Whether a hypermodel has a `fit` of its own, which may train without compiling."""
+    return (
+        isinstance(hypermodel, keras_tuner.HyperModel)
+        and type(hypermodel).fit is not keras_tuner.HyperModel.fit
+    )
+
+
+def _check_model(model: object, *, compiled: bool) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "the hypermodel's build must return a keras.Model; "
+            f"it returned {model!r} of type {type(model).__name__}"
+        )
+    if compiled and not model.compiled:
+        raise ValueError(
+            "the hypermodel's build must return a compiled model; "
+            f"it returned {model.name!r}, on which compile() was not called"
+        )
