@@ -87,9 +87,7 @@ def signed_rank_p(differences: Sequence[float]) -> float:
     """
     # Of each difference twice its rank, so that shared ranks are whole numbers.
     sizes = [abs(difference) for difference in differences]
-    ranks = [
-        2 * sum(other < size for other in sizes) + sizes.count(size) + 1 for size in sizes
-    ]
+    ranks = [2 * sum(other < size for other in sizes) + sizes.count(size) + 1 for size in sizes]
     halves = zip(differences, ranks, strict=True)
     reached = sum(2 * rank if one > 0 else rank if one == 0 else 0 for one, rank in halves)
     ways = {0: 1}
