@@ -63,7 +63,7 @@ class Comparison:
 
 def trained(execution: Mapping[int, float]) -> int:
     """Return how many absolute epochs an execution has behind it, 0 if none."""
-    return next(reversed(execution.keys()), -1) + 1
+    return max(execution, default=-1) + 1
 
 
 def _ended_first(curve: Curve) -> bool:
