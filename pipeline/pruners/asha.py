@@ -1,13 +1,15 @@
 """Asynchronous successive halving."""
 
+import math
 from collections.abc import Sequence
 
 from pipeline.pruners.arguments import check_flag, check_whole_number
 from pipeline.pruners.comparison import Comparison, trained
 from pipeline.pruners.curves import Curve
-from pipeline.pruners.leader import paused_leader
 from pipeline.pruners.pruner import Pruner
 from pipeline.pruners.rungs import is_among, losses, rungs
+
+_LAST_PLACES = 2
 
 
 class ASHA(Pruner):
@@ -15,17 +17,17 @@ class ASHA(Pruner):
 
     At each of these rungs the best 1/`reduction_factor` of the trials that have come so far go
     on (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020; there
-    `r` and eta). Two variants:
+    `r` and eta). In the last third of a training there is no rung. Two variants:
 
     - Without promotion the others are stopped for good, as in Ray and Optuna. The share is
       rounded up: of one to three trials at a rung the best goes on, of four to six the best two.
-      So does Ray's percentile; Optuna rounds down, to at least one, and loses the best trial
-      more often for a few epochs less.
+      So does Ray's percentile; Optuna rounds down, to at least one, which saves a few epochs more
+      and loses the best trial more often.
     - With promotion, the paper's variant, they are paused, and the share is rounded down: the
       first trials of a search wait until enough have come to tell. A paused trial is taken up
       again as soon as it belongs to the best of its rung, those of the highest rung first. When
-      there is no new trial any more and none runs, the one with the best value of all is trained
-      on, so that what the search ends with is the best it has seen.
+      there is no new trial any more, each rung promotes two more: until then few have been on the
+      later rungs, and the ranks there are close. So at least one trial completes.
 
     Equal trials go on together, and one without a finite value never does.
 
@@ -65,25 +67,30 @@ class ASHA(Pruner):
         rung = trained(running.executions[0])
         if len(running.executions) > 1 or rung not in self._rungs:
             return False
-        return not self._goes_on(running, [*others, running], rung)
+        at_rung = losses(self._comparison, [*others, running], rung)
+        return not is_among(self._loss(running, rung), at_rung, self._places(len(at_rung)))
 
     def resumes(self, trials: Sequence[Curve], *, exhausted: bool) -> str | None:
         """Return the paused trial that is to be promoted, from the highest rung down."""
         if not self.keeps_pruned:
             return None
-        paused = [trial for trial in trials if trial.pruned]
+        more = _LAST_PLACES if exhausted else 0
         for rung in reversed(self._rungs):
-            waiting = [trial for trial in paused if trained(trial.executions[0]) == rung]
-            best = min(waiting, key=lambda one: self._loss(one, rung), default=None)
-            if best is not None and self._goes_on(best, trials, rung):
-                return best.trial
-        return paused_leader(self._comparison, trials) if exhausted else None
+            at_rung = losses(self._comparison, trials, rung)
+            waiting = [
+                (self._loss(trial, rung), place)
+                for place, trial in enumerate(trials)
+                if trial.pruned and trained(trial.executions[0]) == rung
+            ]
+            loss, place = min(waiting, default=(math.inf, 0))
+            if is_among(loss, at_rung, self._places(len(at_rung)) + more):
+                return trials[place].trial
+        return None
 
-    def _goes_on(self, trial: Curve, trials: Sequence[Curve], rung: int) -> bool:
-        at_rung = losses(self._comparison, trials, rung)
-        share, rest = divmod(len(at_rung), self._factor)
-        places = share if self.keeps_pruned else share + (rest > 0)
-        return is_among(self._loss(trial, rung), at_rung, places)
+    def _places(self, trials: int) -> int:
+        """Return how many of the trials at a rung go on."""
+        share, rest = divmod(trials, self._factor)
+        return share if self.keeps_pruned else share + (rest > 0)
 
     def _loss(self, trial: Curve, rung: int) -> float:
         loss = self._comparison.after(trial, rung)

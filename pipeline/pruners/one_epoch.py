@@ -1,11 +1,11 @@
 """All trials briefly, and the best of them to its end."""
 
+import math
 from collections.abc import Sequence
 
 from pipeline.pruners.arguments import check_whole_number
 from pipeline.pruners.comparison import Comparison, trained
 from pipeline.pruners.curves import Curve
-from pipeline.pruners.leader import paused_leader
 from pipeline.pruners.pruner import Pruner
 
 
@@ -45,5 +45,14 @@ class OneEpoch(Pruner):
         )
 
     def resumes(self, trials: Sequence[Curve], *, exhausted: bool) -> str | None:
-        """Return the best trial, once all have had their turn."""
-        return paused_leader(self._comparison, trials, self._epochs) if exhausted else None
+        """Return the best trial, once all have had their turn and none runs."""
+        if not exhausted or any(not (_ended(trial) or trial.pruned) for trial in trials):
+            return None
+        found = [(self._comparison.after(trial, self._epochs), trial) for trial in trials]
+        able = [(loss, trial) for loss, trial in found if loss is not None and not trial.failed]
+        loss, best = min(able, key=lambda one: one[0], default=(math.inf, None))
+        return best.trial if best is not None and best.pruned and loss < math.inf else None
+
+
+def _ended(trial: Curve) -> bool:
+    return trial.completed or trial.failed

@@ -1,5 +1,6 @@
 """The rungs of successive halving, and who stands on them."""
 
+import math
 from collections.abc import Iterable
 
 from pipeline.pruners.comparison import Comparison
@@ -11,15 +12,16 @@ def rungs(min_epochs: int, max_epochs: int, reduction_factor: int) -> list[int]:
 
     Args:
         min_epochs: The first rung, at least 1.
-        max_epochs: Epochs of a whole training; there is no rung here or behind.
+        max_epochs: Epochs of a whole training.
         reduction_factor: How many times further each rung is than the one before, at least 2.
 
     Returns:
-        The epochs, rising; none if the first rung is no earlier than the end.
+        The epochs, rising, none in the last third of a training but the first if it is there: so
+        late there is little left to save. None at all if the first is no earlier than the end.
     """
-    found = []
+    found: list[int] = []
     rung = min_epochs
-    while rung < max_epochs:
+    while rung < max_epochs and (not found or 3 * rung <= 2 * max_epochs):
         found.append(rung)
         rung *= reduction_factor
     return found
@@ -42,4 +44,4 @@ def is_among(loss: float, all_losses: list[float], places: int) -> bool:
     Returns:
         The answer; False if the loss is infinite.
     """
-    return loss < float("inf") and sum(other < loss for other in all_losses) < places
+    return loss < math.inf and sum(other < loss for other in all_losses) < places
