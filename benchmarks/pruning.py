@@ -58,7 +58,7 @@ def search(dataset: str, pruner: str, seed: int, *, trials: int, epochs: int) ->
             *(f"dataset={dataset}", "model=mlp", "strategy=random", f"seed={seed}"),
             *(f"strategy.max_trials={trials}", f"training.epochs={epochs}", f"pruner={name}"),
             *(["pruner.promote=true"] if promote else []),
-            *("~callbacks.early_stopping", "~callbacks.reduce_learning_rate"),
+            *("~callbacks.early_stopping", "~callbacks.reduce_learning_rate", "verbose=0"),
             *(f"storage={folder}/searches", f"tracking.uri=sqlite:///{folder}/mlflow.db"),
         ]
         ended = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
