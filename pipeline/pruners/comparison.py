@@ -44,27 +44,38 @@ class Comparison:
         """
         if not curve.executions:
             return None
+        found = self._losses(curve)
+        if epochs < len(found):
+            return found[epochs]
+        return found[-1] if curve.completed or len(curve.executions) > 1 else None
+
+    def _losses(self, curve: Curve) -> list[float | None]:
+        """Return a trial's losses by the epochs behind them; None up to where it began."""
+        known = curve.compared.get(self)
+        if known is not None:
+            return known
         first = curve.executions[0]
-        if trained(first) < epochs and not _ended_first(curve):
-            return None
-        values = [value for epoch, value in first.items() if epoch < epochs]
-        return self._loss(values) if values else None
+        found: list[float | None] = [None]
+        best = math.inf
+        for epoch, value in first.items():
+            found += [found[-1]] * (epoch + 1 - len(found))
+            newest = self._loss(value)
+            best = min(best, newest)
+            found.append(newest if self.compare == "last" else best)
+        curve.compared[self] = found
+        return found
 
     def of(self, execution: Mapping[int, float]) -> float:
         """Return the loss of a whole execution, infinite if it has no finite value."""
-        return self._loss(list(execution.values()))
+        losses = [self._loss(value) for value in execution.values()]
+        return losses[-1] if self.compare == "last" else min(losses)
 
-    def _loss(self, values: list[float]) -> float:
-        sign = -1.0 if self.direction == "max" else 1.0
-        losses = [sign * value if math.isfinite(value) else math.inf for value in values]
-        chosen = losses[-1:] if self.compare == "last" else losses
-        return min(chosen, default=math.inf)
+    def _loss(self, value: float) -> float:
+        if not math.isfinite(value):
+            return math.inf
+        return -value if self.direction == "max" else value
 
 
 def trained(execution: Mapping[int, float]) -> int:
     """Return how many absolute epochs an execution has behind it, 0 if none."""
     return max(execution, default=-1) + 1
-
-
-def _ended_first(curve: Curve) -> bool:
-    return curve.completed or len(curve.executions) > 1

@@ -1,7 +1,7 @@
 """What a trial has reported so far."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Curve:
         completed: Whether it trained to its end, be it by its own early stopping.
         pruned: Whether a pruner has stopped it, and it has not been taken up again.
         failed: Whether it failed.
+        compared: What has been computed of it, so that it is computed once.
     """
 
     trial: str
@@ -22,3 +23,6 @@ class Curve:
     completed: bool = False
     pruned: bool = False
     failed: bool = False
+    compared: dict[Hashable, list[float | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
