@@ -1,10 +1,9 @@
 """What the pruner makes of a search's trials: which stop early, and which go on again."""
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from pipeline.journal.attempts import Attempt, Told
+from pipeline.journal.attempts import Told
 from pipeline.journal.callbacks import (
     EpochEnd,
     Record,
@@ -14,6 +13,7 @@ from pipeline.journal.callbacks import (
     TrialEnd,
 )
 from pipeline.pruners import Curve, NoPruner, Pruner
+from pipeline.pruners.curves import curve_of
 from pipeline.training.stopping import Stop
 
 
@@ -182,24 +182,3 @@ def pruning_of(pruner: Pruner, objective: str, executions: int) -> NoPruning | C
     if isinstance(pruner, NoPruner):
         return NoPruning()
     return CurvePruning(pruner, objective, executions)
-
-
-def curve_of(attempt: Attempt, objective: str) -> Curve:
-    """Return an attempt as a pruner sees it.
-
-    Args:
-        attempt: What the journal tells of it.
-        objective: Name of the metric that is compared; where it is missing, its value is NaN.
-    """
-    executions: dict[int, dict[int, float]] = {}
-    for epoch in attempt.epochs:
-        values = executions.setdefault(epoch.execution, {})
-        values[epoch.epoch] = epoch.logs.get(objective, math.nan)
-    status = None if attempt.end is None else attempt.end.status
-    return Curve(
-        trial=attempt.begin.trial,
-        executions=tuple(executions.values()),
-        completed=status is Status.COMPLETED,
-        pruned=status is Status.PRUNED,
-        failed=status is Status.FAILED,
-    )
