@@ -25,6 +25,7 @@ class Attempt:
         early_deaths: How many died before it had any epoch, of which nobody can tell whether they
             had the chance; they are not among the others.
         seconds: Time spent on it by all processes, as far as they told.
+        pauses: Absolute epochs at whose ends it was pruned, and later taken up again.
     """
 
     begin: TrialBegin
@@ -33,6 +34,7 @@ class Attempt:
     deaths: int = 0
     early_deaths: int = 0
     seconds: float = 0.0
+    pauses: tuple[int, ...] = ()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -112,6 +114,7 @@ class Told:
         self._running = False
         self._deaths = self._early = self._setbacks = 0
         self._seconds = 0.0
+        self._pauses: list[int] = []
         self._started = self._latest = begin.time
         self._furthest = self._furthest_before = self._reached = _NOWHERE
 
@@ -119,6 +122,8 @@ class Told:
         """Note that a process begins or continues it."""
         self._deaths, self._early, self._setbacks = self._counted()
         self._seconds += self._latest - self._started
+        if self._end is not None and self._end.status is Status.PRUNED:
+            self._pauses.append(self._furthest[1])
         self._begin, self._end, self._running = record, None, True
         self._started = self._latest = record.time
         self._furthest_before, self._reached = self._furthest, _NOWHERE
@@ -151,7 +156,8 @@ class Told:
         epochs = tuple(self._epochs.values())
         deaths, early, setbacks = self._counted()
         deaths += setbacks // _SETBACKS_A_DEATH
-        return Attempt(self._begin, epochs, self._end, deaths, early, seconds)
+        pauses = tuple(self._pauses)
+        return Attempt(self._begin, epochs, self._end, deaths, early, seconds, pauses)
 
     def _counted(self) -> tuple[int, int, int]:
         """Return deaths, early ones, and setbacks: of processes that had no chance to get further.

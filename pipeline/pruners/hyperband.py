@@ -1,5 +1,6 @@
 """Several ways of successive halving at once."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,6 +62,7 @@ class Hyperband(Pruner):
         ]
         self._places = np.repeat(range(len(starts)), _sizes(len(starts), reduction_factor))
         self._seed = seed
+        self._dealt = functools.cache(self._deal)
 
     def prunes(self, running: Curve, others: Sequence[Curve]) -> bool:
         """Return whether the trial's bracket stops it, among its own trials."""
@@ -78,8 +80,13 @@ class Hyperband(Pruner):
             The bracket's index; 0 begins to prune first.
         """
         dealt, place = divmod(int(trial), len(self._places))
+        return self._dealt(dealt)[place]
+
+    def _deal(self, dealt: int) -> list[int]:
+        """Return the brackets of a round of trials, by their place in it."""
         generator = np.random.default_rng(derive_seed(self._seed, "bracket", dealt))
-        return int(generator.permutation(self._places)[place])
+        brackets: list[int] = generator.permutation(self._places).tolist()
+        return brackets
 
 
 def _sizes(brackets: int, factor: int) -> list[int]:

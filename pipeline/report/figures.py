@@ -11,6 +11,7 @@ from pipeline.report.confusion import confusion_picture
 from pipeline.report.curves import curves_picture, training_picture
 from pipeline.report.layout import ACCENT, Picture, dressed
 from pipeline.report.progress import progress_pictures
+from pipeline.report.rungs import rungs_picture
 from pipeline.report.space import space_of
 from pipeline.report.timeline import timeline_picture
 from pipeline.report.trials import scored
@@ -22,15 +23,16 @@ def figures(history: History) -> dict[str, go.Figure]:
     """Return a search's pictures by their names.
 
     The names are `confusion`, `progress_trials`, `progress_epochs`, `progress_seconds`, `curves`,
-    `training`, `importances`, `parallel_coordinates`, `slice`, `contour`, `brackets` and
+    `training`, `rungs`, `importances`, `parallel_coordinates`, `slice`, `contour`, `brackets` and
     `timeline`.
 
     Args:
         history: The search, finished or not.
 
     Returns:
-        The pictures that can be drawn of it: without a score there are few, `brackets` is
-        Hyperband's alone, and `confusion` that of a classification whose best model was tested.
+        The pictures that can be drawn of it: without a score there are few, `rungs` is there with
+        a pruner, `brackets` with Hyperband, and `confusion` is that of a classification whose
+        best model was tested.
 
     Example:
         >>> figures(history.read(directory))["curves"].show()
@@ -43,11 +45,13 @@ def figures(history: History) -> dict[str, go.Figure]:
 def pictures(history: History) -> list[Picture]:
     """Return a search's pictures in the report's order; those that are missing say why."""
     confusion, brackets = confusion_picture(history), brackets_picture(history)
+    rungs = rungs_picture(history)
     return [
         *([confusion] if confusion else []),
         *progress_pictures(history),
         curves_picture(history),
         training_picture(history),
+        *([rungs] if rungs else []),
         *_of_hyperparameters(history),
         *([brackets] if brackets else []),
         timeline_picture(history),

@@ -10,7 +10,7 @@ from pipeline.journal.attempts import distinct
 from pipeline.journal.files import REPORT_FILE, replacing
 from pipeline.journal.history import History, read
 from pipeline.journal.runs import read_pages
-from pipeline.report import summary, tables
+from pipeline.report import pruning, summary, tables
 from pipeline.report.conclusions import BEST, conclusions, no_conclusion
 from pipeline.report.data import data_of
 from pipeline.report.figures import pictures
@@ -80,6 +80,7 @@ def render(history: History, links: Mapping[str, str]) -> str:
         confusion=confusion,
         drawn=list(drawn.values()),
         timeline=timeline,
+        pruning=pruning.section(history),
         space=tables.space_rows(history),
         best_count=BEST,
         failures=failures_of(history),
