@@ -170,10 +170,11 @@ def _sentence(replayed: Sequence[Replayed], epochs: int) -> str:
             f"{_HALVES} random halves, and saves a quarter of the epochs."
         )
     chosen = min(good, key=lambda one: one.epochs)
+    used = _percent(chosen.epochs, epochs)
     return (
-        f"{chosen.overrides} would have kept the best trial with {chosen.epochs / epochs:.0%} of "
-        f"the epochs, and that of {chosen.kept} of {_HALVES} random halves of the trials: use it "
-        "for more trials like these."
+        f"{chosen.overrides} would have kept the best trial with {used} of the epochs, and that of "
+        f"{chosen.kept} of {_HALVES} random halves of the trials: use it for more trials like "
+        "these."
     )
 
 
@@ -208,15 +209,19 @@ def section(history: History) -> Section | None:
         "strategy that learns from its trials would have proposed others. In random halves of the "
         "trials others are the best ones."
     )
-    columns = ("pruner", "epochs", "of all", "best trial left", "best one kept")
+    columns = ("pruner", "epochs", "of all", "best trial left", "halves whose best is kept")
     rows = [
         (
-            one.overrides,
+            one.overrides.replace(" pruner.", ", ").removeprefix("pruner="),
             str(one.epochs),
-            f"{one.epochs / found.epochs:.0%}",
+            _percent(one.epochs, found.epochs),
             f"{one.left or 'none'}{'' if one.best else ', not the best'}",
-            f"in {one.kept} of {_HALVES} halves",
+            f"{one.kept} of {_HALVES}",
         )
         for one in sorted(found.replayed, key=lambda one: one.epochs)
     ]
     return Section(found.sentence, caption, columns, rows)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %"

@@ -63,7 +63,7 @@ def rungs_picture(history: History) -> Picture | None:
     name_whole_numbers(made, min(epochs), max(epochs))
     told = [_told(pruned, len(trials))]
     if again:
-        told.append(f"{count(len(again), 'trial')} went on later from where it was paused.")
+        told.append(f"{count(len(again), 'trial')} went on after a pause.")
     return Picture(_NAME, _TITLE, " ".join([*told, outside]).strip(), made)
 
 

@@ -17,6 +17,7 @@ DRAWN = {  # what of each picture must be on the page
     "progress_seconds": ".scatterlayer path.js-line",
     "curves": ".scatterlayer path.js-line",
     "training": ".scatterlayer path.js-line",
+    "rungs": ".scatterlayer path.point",
     "importances": ".barlayer .point path",
     "parallel_coordinates": ".scatterlayer path.js-line",
     "slice": ".scatterlayer path.point",
@@ -66,6 +67,7 @@ def report(tmp_path_factory) -> Path:
         trials,
         *space,
         strategy="hyperband",
+        pruner="median",
         end=completed(),
         evaluation=tested,
     )
