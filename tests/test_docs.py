@@ -21,9 +21,9 @@ def test_a_page_can_be_followed(name, tmp_path, command, store):
     Reader(tmp_path, command).read(PAGES[name])
 
 
-def test_there_are_six_pages_with_commands():
+def test_there_are_seven_pages_with_commands():
     commands = {n: [s for s in steps(text) if isinstance(s, Shell)] for n, text in PAGES.items()}
-    assert len(commands) == 6
+    assert len(commands) == 7
     assert all(commands.values())
 
 

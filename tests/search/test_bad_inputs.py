@@ -134,6 +134,7 @@ CONFIGURATION = [
     Bad("dataset=digit", "dataset=digit is not known", "breast_cancer, cifar10, csv, diabetes"),
     Bad("model=mpl", "model=mpl is not known", "allowed: cnn, mlp, sequence, text, transfer"),
     Bad("experiment=quik", "experiment=quik is not known", "allowed: quick"),
+    Bad("pruner=ash", "pruner=ash is not known", "allowed: asha, hyperband, median, none"),
     Bad("strategy=hyperband strategy.max_trials=3", "'max_trials' of strat", "max_epochs"),
     Bad("training.epochs=abc", "received 'abc'", "training.epochs must be of type integer"),
     Bad("training.epochs=1.5", "received '1.5'", "training.epochs must be of type integer"),
@@ -336,6 +337,17 @@ PARTS = [
     ),
     Bad("dataset=wine strategy._target_=keras_tuner.RandomSearch", "RandomSearch", "not a tuner"),
     Bad("dataset=wine strategy._target_=mine.Nothing", "mine.Nothing", "a keras_tuner.Oracle"),
+    Bad(
+        "dataset=wine pruner.min_epochs=2 pruner=median",
+        "'min_epochs' of pruner",
+        "n_warmup_epochs",
+    ),
+    Bad("dataset=wine pruner=asha pruner.min_epochs=99", "received 99", "an integer from 1 to"),
+    Bad("dataset=wine pruner=asha pruner.promote=maybe", "received 'maybe'", "true or false"),
+    Bad("dataset=wine pruner=median pruner.compare=mean", "received 'mean'", "best or last"),
+    Bad(
+        "dataset=wine pruner=percentile pruner.percentile=100", "received 100", "between 0 and 100"
+    ),
     Bad("dataset=wine strategy.max_trials=null", "received None", "integer of at least 1"),
     Bad("dataset=wine strategy=bayesian +strategy.alpha=-1", "received -1", "a number above 0"),
     Bad("dataset=wine tracking.uri=mlruns", "received 'mlruns'", "sqlite:///mlflow.db"),
