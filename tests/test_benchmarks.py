@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import cases, comparison, memory, report, startup
+from benchmarks import cases, comparison, memory, pruning_curves, report, startup
 from benchmarks.contenders import (
     arithmetic,
     arithmetic_fused,
@@ -168,6 +168,28 @@ def test_bookkeeping_of_the_peer(tmp_path):
     ran = run_theirs(Untrained("random", trials=3), tmp_path)
     assert len(ran.ends) == 3
     assert not ran.parts
+
+
+def test_pruners_on_curves(capsys):
+    small = [
+        "--curves",
+        "made",
+        "--configurations",
+        "12",
+        "--repeats",
+        "2",
+        "--only",
+        "none",
+        "asha",
+    ]
+    pruning_curves.main(small)
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    none = [row.split() for row in rows if row.startswith("| none")]
+    assert [row[3:10:2] for row in none] == [
+        ["1", "1.000", "100.0", "0.0000"],
+        ["8", "1.000", "100.0", "0.0000"],
+    ]
+    assert len(rows) == 1 + 2 * 5
 
 
 def test_report(tmp_path):
