@@ -9,7 +9,7 @@ from pipeline.pruners.curves import Curve
 from pipeline.pruners.pruner import Pruner
 from pipeline.pruners.rungs import is_among, losses, rungs
 
-_LAST_PLACES = 2
+_LAST_PLACES = 2  # docs/decisions/pruners-of-our-own.md tells why
 
 
 class ASHA(Pruner):
@@ -21,7 +21,7 @@ class ASHA(Pruner):
 
     - Without promotion the others are stopped for good, as in Ray and Optuna. The share is
       rounded up: of one to three trials at a rung the best goes on, of four to six the best two.
-      So does Ray's percentile; Optuna rounds down, to at least one, which saves a few epochs more
+      So, nearly, does Ray's percentile; Optuna rounds down, to at least one, which saves a few epochs more
       and loses the best trial more often.
     - With promotion, the paper's variant, they are paused, and the share is rounded down: the
       first trials of a search wait until enough have come to tell. A paused trial is taken up
