@@ -21,8 +21,8 @@ class ASHA(Pruner):
 
     - Without promotion the others are stopped for good, as in Ray and Optuna. The share is
       rounded up: of one to three trials at a rung the best goes on, of four to six the best two.
-      So, nearly, does Ray's percentile; Optuna rounds down, to at least one, which saves a few epochs more
-      and loses the best trial more often.
+      So, nearly, does Ray's percentile; Optuna rounds down, to at least one, which saves a few
+      epochs more and loses the best trial more often.
     - With promotion, the paper's variant, they are paused, and the share is rounded down: the
       first trials of a search wait until enough have come to tell. A paused trial is taken up
       again as soon as it belongs to the best of its rung, those of the highest rung first. When
