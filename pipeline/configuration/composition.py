@@ -138,6 +138,8 @@ def typed(config: DictConfig) -> Config:
             result, group, OmegaConf.to_container(config[group], resolve=True, enum_to_str=True)
         )
     check(result)
+    if result.max_seconds is not None:
+        result.budget.seconds = result.max_seconds
     check_direction(result.objective)
     return result
 

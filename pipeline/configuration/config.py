@@ -91,6 +91,26 @@ class Report:
     every_seconds: float | None = MISSING
 
 
+class Grace(Enum):
+    """What becomes of the trial that runs when a limit of the budget is reached."""
+
+    finish = "finish"
+    stop = "stop"
+
+
+@dataclass
+class Budget:
+    """What a search may spend: it ends with whichever comes first."""
+
+    trials: int | None = MISSING
+    epochs: int | None = MISSING
+    seconds: float | None = MISSING
+    seconds_per_trial: float | None = MISSING
+    target: float | None = MISSING
+    trials_without_progress: int | None = MISSING
+    grace: Grace = MISSING
+
+
 @dataclass
 class Features:
     """What is kept of what the frozen layers of models give."""
@@ -151,6 +171,7 @@ class Config:
     keep_best: int = MISSING
     max_failed_trials: int = MISSING
     max_attempts: int | None = MISSING
+    budget: Budget = field(default_factory=Budget)
     max_seconds: float | None = MISSING
     verbose: int = MISSING
     names: Names = field(default_factory=Names)

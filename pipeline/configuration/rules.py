@@ -23,6 +23,9 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "max_failed_trials": (1, None),
     "max_attempts": (1, None),
     "keep_best": (1, None),
+    "budget.trials": (1, None),
+    "budget.epochs": (1, None),
+    "budget.trials_without_progress": (1, None),
     "verbose": (0, 2),
     "strategy.max_trials": (1, None),
     "strategy.max_epochs": (1, None),
@@ -54,8 +57,11 @@ def check(config: Config) -> None:
     _check_seconds("checkpoint.every_seconds", config.checkpoint.every_seconds, zero=True)
     if config.report.every_seconds is not None:
         _check_seconds("report.every_seconds", config.report.every_seconds, zero=True)
-    if config.max_seconds is not None:
-        _check_seconds("max_seconds", config.max_seconds, zero=False)
+    for key in ("max_seconds", "budget.seconds", "budget.seconds_per_trial"):
+        seconds = _value(config, key)
+        if seconds is not None:
+            _check_seconds(key, seconds, zero=False)
+    _check_budget(config)
     for group in GROUPS:
         _check_target(group, getattr(config.choices, group), getattr(config, group))
     for name, node in config.callbacks.items():
@@ -118,11 +124,25 @@ def _check_target(group: str, choice: str, node: Mapping[str, Any]) -> None:
 
 def _check_bounds(config: Config) -> None:
     for key, (low, high) in _BOUNDS.items():
-        section, _, name = key.rpartition(".")
-        scope = getattr(config, section) if section else config
-        value = scope.get(name) if isinstance(scope, Mapping) else getattr(scope, name)
-        if value is not None:
+        if (value := _value(config, key)) is not None:
             _check_integer(key, value, low, high)
+
+
+def _value(config: Config, key: str) -> Any:
+    section, _, name = key.rpartition(".")
+    scope = getattr(config, section) if section else config
+    return scope.get(name) if isinstance(scope, Mapping) else getattr(scope, name)
+
+
+def _check_budget(config: Config) -> None:
+    target = config.budget.target
+    if target is not None and not math.isfinite(target):
+        raise ConfigError(f"budget.target must be a finite number; received {target!r}")
+    if config.max_seconds is not None and config.budget.seconds not in (None, config.max_seconds):
+        raise ConfigError(
+            "max_seconds is the old name of budget.seconds: give one of them; received "
+            f"max_seconds={config.max_seconds:g} and budget.seconds={config.budget.seconds:g}"
+        )
 
 
 def _check_callback(name: str, node: Any) -> None:

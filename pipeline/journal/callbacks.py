@@ -173,9 +173,11 @@ class SearchEnd:
         best_trial: The best COMPLETED trial, None if there is none.
         message: One sentence on why it did not complete, or ended early; None otherwise.
         time: Seconds since the epoch.
-        out_of_time: Whether it ended because `max_seconds` were over.
+        out_of_time: Whether it ended because `budget.seconds` were over.
         wrong_configuration: Whether it failed because the configuration cannot work, whatever the
             trial.
+        limit: The key of the section `budget` whose limit ended it; None in journals of before
+            there were others than of seconds.
     """
 
     status: Status
@@ -184,6 +186,7 @@ class SearchEnd:
     time: float
     out_of_time: bool = False
     wrong_configuration: bool = False
+    limit: str | None = None
 
 
 @dataclass(frozen=True)

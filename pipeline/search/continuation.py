@@ -9,6 +9,7 @@ from pipeline.configuration.config import ConfigError, Resume
 from pipeline.journal.callbacks import Status
 from pipeline.journal.history import Attempt, History, follow, read
 from pipeline.search.attempts import Earlier
+from pipeline.search.budgeting import Spending
 from pipeline.search.deaths import lost_attempts, needed_yet, revived, still_holds
 from pipeline.search.listeners import Listeners
 from pipeline.search.pruning import Pruning
@@ -60,6 +61,7 @@ def catch_up(
     max_attempts: int | None,
     listeners: Listeners,
     pruning: Pruning,
+    spending: Spending,
 ) -> Earlier:
     """Bring the oracle, the pruning and the terminal to where an unfinished search was.
 
@@ -70,6 +72,7 @@ def catch_up(
         max_attempts: As in `lost_attempts`.
         listeners: Told of attempts whose end nobody lived to tell.
         pruning: Follows the trials; it is among the listeners.
+        spending: Follows what they cost; it is among the listeners.
 
     Returns:
         What the tuner has to know; nothing of a search that starts now.
@@ -83,11 +86,13 @@ def catch_up(
     listeners.progress.replay(told)
     for record in told:
         pruning.replay(record)
+        spending.replay(record)
     for end in lost_attempts(past, max_attempts):
         for callback in listeners.callbacks:
             callback.on_trial_end(end)
     past = revived(read(folder.path), max_attempts)
     oracle.restore(restored_trials(past, pruning))
+    spending.afford()
     where = f"Continuing {folder.path.name} at {position(past)}"
     if name != folder.past.begin.name:
         where += f"; name={name} alone makes no other search, resume=never does"

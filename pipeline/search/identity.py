@@ -57,7 +57,7 @@ def describe(
     """
     declared = space.declared.get_config()["space"]
     executions = config.training.executions_per_trial
-    epochs = _total_epochs(oracle, config.training.epochs)
+    trials, epochs = _totals(oracle, config)
     modules = users_modules(config, config_dir)
     settings = fingerprint(config, dataset.digest, _source(hypermodel), declared)
     return SearchBegin(
@@ -73,8 +73,8 @@ def describe(
         sweep=None,
         seed=config.seed,
         executions_per_trial=executions,
-        total_trials=getattr(oracle, "total_trials", None),
-        total_epochs=None if epochs is None else epochs * executions,
+        total_trials=trials,
+        total_epochs=epochs,
         dataset_info=dataset.info(),
         space=oracle.hyperparameters.get_config()["space"],
         config=_shown(config),
@@ -183,12 +183,22 @@ def _shown(config: Config) -> dict[str, Any]:
     return dict(hidden(config.tracking.uri, plain))
 
 
-def _total_epochs(oracle: keras_tuner.Oracle, epochs: int) -> int | None:
-    """Return the epochs of all trials, an execution each; None if they cannot be known."""
+def _totals(oracle: keras_tuner.Oracle, config: Config) -> tuple[int | None, int | None]:
+    """Return how many trials and epochs are run at most; None where that cannot be known."""
+    budget, executions = config.budget, config.training.executions_per_trial
+    trials = _least(getattr(oracle, "total_trials", None), budget.trials)
     if not hasattr(oracle, "total_epochs"):
-        return None
-    total: int | None = oracle.total_epochs(epochs)
-    return total
+        return trials, budget.epochs
+    epochs: int | None = oracle.total_epochs(config.training.epochs)
+    if epochs is not None and trials is not None and trials < oracle.total_trials:
+        longest = getattr(oracle, "max_epochs", epochs // oracle.total_trials)
+        epochs = min(epochs, trials * longest)
+    epochs = None if epochs is None else epochs * executions
+    return trials, _least(epochs, budget.epochs)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _source(hypermodel: keras_tuner.HyperModel) -> str:

@@ -47,6 +47,7 @@ class Listeners:
         tracking: Tracking,
         progress: Progress,
         pruning: SearchCallback,
+        spending: SearchCallback,
         *,
         report_seconds: float | None,
     ) -> "Listeners":
@@ -58,6 +59,7 @@ class Listeners:
             tracking: Shows the search in MLflow.
             progress: The terminal.
             pruning: Follows the trials.
+            spending: Follows what they cost.
             report_seconds: How often the report is renewed; None has it not renewed.
 
         Returns:
@@ -67,7 +69,7 @@ class Listeners:
             StorageError: The journal cannot be written.
         """
         journal = Journal(directory)
-        told = (journal, pruning, tracking, progress, GarbageCollection())
+        told = (journal, pruning, spending, tracking, progress, GarbageCollection())
         if report_seconds is None:
             return cls(directory, console, journal, tracking, progress, None, told)
         reporting = Reporting(directory, every_seconds=report_seconds)

@@ -1,6 +1,7 @@
 """What a configuration names, built: the parts of a search."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipeline.datasets.dataset import Dataset
 from pipeline.hypermodels.spaces import SearchSpace
 from pipeline.pruners import Pruner
 from pipeline.search import components
+from pipeline.search.budgeting import Spending
 from pipeline.search.targets import explained
 from pipeline.terminal.progress import Progress
 from pipeline.tracking import check_uri
@@ -65,6 +67,21 @@ class Parts:
             config.checkpoint.every_seconds,
         )
         return cls(dataset, hypermodel, space, oracle, pruner, trainer, obstacle)
+
+    def spending(self, config: Config, tell: Callable[[str], None]) -> Spending:
+        """Return what follows the costs of a search.
+
+        Args:
+            config: The configuration that this was built of.
+            tell: Given a sentence on what the budget buys.
+        """
+        return Spending(
+            config.budget,
+            self.oracle,
+            retrained=config.final.retrain,
+            epochs=config.training.epochs if self.pruner.keeps_pruned else 0,
+            tell=tell,
+        )
 
     def equipped(self, config: Config, progress: Progress) -> Trainer:
         """Return the trainer with the features that it may reuse, and whom it tells its notices.

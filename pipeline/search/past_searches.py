@@ -20,6 +20,7 @@ from pipeline.journal.history import (
     newest_beginning,
     read,
 )
+from pipeline.search.budget import is_raised
 from pipeline.search.deaths import revived
 from pipeline.search.identity import changed_modules, has_same_settings, is_same_search
 
@@ -202,9 +203,8 @@ def extends(begin: SearchBegin, past: History) -> bool:
     assert past.end is not None
     if past.end.status is not Status.COMPLETED:
         return revived(past, begin.config.get("max_attempts")) is not past
-    if past.end.out_of_time:
-        seconds, before = (b.config["max_seconds"] for b in (begin, past.begin))
-        return seconds is None or seconds > before
+    if past.end.out_of_time or past.end.limit is not None:
+        return is_raised(past.end.limit or "seconds", past.begin, begin)
     trials, before = begin.total_trials, past.begin.total_trials
     return before is not None and (trials is None or trials > before)
 

@@ -104,6 +104,8 @@ def run_search(
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
     for sentence in dataset.notes:
         tell(sentence)
+    if config.max_seconds is not None:
+        tell("max_seconds is now called budget.seconds; the old name will go on to work")
     storage, make_tracking = Path(config.storage), _tracking(config.tracking)
     if (ended := find_ended(storage, begin)) is not None:  # a job of a sweep that goes on
         console.print(f"Finished already: {ended.path.name}", soft_wrap=True)
@@ -144,6 +146,7 @@ def _run_in(
     interruption = Interruption(tells=not draws_live(console, config.verbose))
     progress = Progress(console, config.verbose, interruption.requested)
     pruning = pruning_of(parts.pruner, begin.objective, begin.executions_per_trial)
+    spending = parts.spending(config, progress.on_notice)
     write_config(folder.path, begin.config, begin.overrides)
     listeners = Listeners.of(
         folder.path,
@@ -151,6 +154,7 @@ def _run_in(
         tracking,
         progress,
         pruning,
+        spending,
         report_seconds=config.report.every_seconds,
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
@@ -169,10 +173,10 @@ def _run_in(
             epochs=config.training.epochs,
             callbacks=listeners.callbacks,
             max_failed_trials=config.max_failed_trials,
-            max_seconds=config.max_seconds,
+            budgeting=spending,
             verification=Verification(trainer, config.training.verify),
             earlier=continuation.catch_up(
-                folder, parts.oracle, config.name, config.max_attempts, listeners, pruning
+                folder, parts.oracle, config.name, config.max_attempts, listeners, pruning, spending
             ),
             should_stop=interruption.requested,
             pruning=pruning,

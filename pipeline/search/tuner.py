@@ -10,6 +10,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from pipeline.journal.callbacks import EpochEnd, SearchBegin, SearchCallback, SearchEnd, Status
 from pipeline.search.asked import Asked
 from pipeline.search.attempts import Attempts, Earlier
+from pipeline.search.budgeting import Budgeting, NoBudget
 from pipeline.search.executions import Executions
 from pipeline.search.failures import SearchError, TooManyFailedError, ends_search
 from pipeline.search.pruning import NoPruning, Pruning
@@ -23,6 +24,7 @@ from pipeline.training.verification import DifferenceError, Verification
 
 _NOTHING = Earlier()
 _NO_PRUNING = NoPruning()
+_NO_BUDGET = NoBudget()
 
 
 class Tuner(keras_tuner.Tuner):
@@ -41,8 +43,7 @@ class Tuner(keras_tuner.Tuner):
         epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
         callbacks: Told of every event, in this order.
         max_failed_trials: Failed trials in a row that end the search.
-        max_seconds: Time that all trials together may take; when it is over, no other trial
-            starts. None does not limit it.
+        budgeting: Asked what the budget allows; it is among the callbacks.
         verification: Compares trials with plain Keras; None compares none.
         earlier: What earlier processes did; the oracle knows their trials already.
         should_stop: Asked between trials and at the end of every epoch whether to stop there.
@@ -60,7 +61,7 @@ class Tuner(keras_tuner.Tuner):
         callbacks: Sequence[SearchCallback],
         max_failed_trials: int,
         files: TrialFiles,
-        max_seconds: float | None = None,
+        budgeting: Budgeting = _NO_BUDGET,
         verification: Verification | None = None,
         earlier: Earlier = _NOTHING,
         should_stop: Callable[[], bool] = lambda: False,
@@ -90,14 +91,13 @@ class Tuner(keras_tuner.Tuner):
         self._callbacks = tuple(callbacks)
         self._max_failed_trials = max_failed_trials
         self._files = files
-        self._max_seconds = max_seconds
+        self._budgeting = budgeting
         self._should_stop = should_stop
         self._pruning = pruning
         ended = [oracle.trials[trial] for trial in oracle.end_order]
         self._attempts = Attempts(earlier, [trial.status for trial in ended])
         self._needed_yet = earlier.needed
         self._epochs_trained = 0
-        self._out_of_time = False
         for trial in ended:
             self._note_score(trial)
 
@@ -127,8 +127,7 @@ class Tuner(keras_tuner.Tuner):
             if best is None:
                 raise SearchError(self._failed_all(), self._folder)
             status = Status.COMPLETED
-            if self._out_of_time:
-                message = f"max_seconds={self._max_seconds:g} are over"
+            message = self._budgeting.sentence
             return best
         except (SearchError, keras_tuner.errors.FatalError) as error:
             status, message = Status.FAILED, sentence(error)
@@ -143,7 +142,9 @@ class Tuner(keras_tuner.Tuner):
         finally:
             best = self.best_trial()
             trial = best.trial_id if best else None
-            end = SearchEnd(status, trial, message, time.time(), self._out_of_time, wrong)
+            limit = self._budgeting.key if status is Status.COMPLETED else None
+            over = limit == "seconds"
+            end = SearchEnd(status, trial, message, time.time(), over, wrong, limit)
             for callback in self._callbacks:
                 callback.on_search_end(end)
 
@@ -170,7 +171,9 @@ class Tuner(keras_tuner.Tuner):
                 callback.on_epoch_end(record)
 
         def stop() -> Stop | None:
-            return Stop.INTERRUPT if self._should_stop() else self._pruning.stop(trial.trial_id)
+            if self._should_stop():
+                return Stop.INTERRUPT
+            return self._pruning.stop(trial.trial_id) or self._budgeting.stop(trial.trial_id)
 
         attempt = self._attempts.number(trial.trial_id)
         allow_new = bool(self.oracle.allow_new_entries)
@@ -196,13 +199,15 @@ class Tuner(keras_tuner.Tuner):
         while True:
             if self._should_stop():
                 raise KeyboardInterrupt
-            if self._max_seconds is not None and self._attempts.elapsed >= self._max_seconds:
-                self._out_of_time = True
-                return
-            trial = self._next_trial()
+            trial = None if self._budgeting.is_over() else self._next_trial()
             if trial is None:
                 return
-            self._run_attempt(trial)
+            try:
+                self._run_attempt(trial)
+            except KeyboardInterrupt:
+                if self._budgeting.stopped is None:
+                    raise
+                return
 
     def _next_trial(self) -> Trial | None:
         """Return the trial that runs next: one that a pruner lets go on, or the oracle's."""
@@ -210,9 +215,10 @@ class Tuner(keras_tuner.Tuner):
             resumed = self._pruning.resumed(exhausted=False)
             if resumed is not None:
                 return self.oracle.resume_trial(self.tuner_id, resumed)
-        trial = self.oracle.create_trial(self.tuner_id)
-        if trial.status != TrialStatus.STOPPED:
-            return trial
+        if getattr(self.oracle, "must_try_again", False) or not self._budgeting.is_closed():
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status != TrialStatus.STOPPED:
+                return trial
         resumed = self._pruning.resumed(exhausted=True)
         return None if resumed is None else self.oracle.resume_trial(self.tuner_id, resumed)
 

@@ -121,8 +121,9 @@ class Durable(keras_tuner.Oracle):
             return
         self.end_order.append(expected)
         trial.message = restored.message
-        if trial.status == "COMPLETED":
+        if trial.status in ("COMPLETED", "PRUNED"):
             self._tried.complete(trial.hyperparameters.values, restored.unused)
+        if trial.status == "COMPLETED":
             metrics = {**restored.metrics, self.objective.name: restored.score}
             self.update_trial(expected, metrics, step=restored.best_step)
             self.score_trial(trial)

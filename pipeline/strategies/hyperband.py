@@ -1,7 +1,9 @@
 """Hyperband."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 import keras_tuner
@@ -74,6 +76,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         self._current_iteration = 0
         self._current_bracket: int = self._get_num_brackets() - 1
         self._rounds: list[list[str]] = [[]]  # trials of the current bracket, round by round
+        self._share = Fraction(1)  # of the sizes of brackets that the budget affords
+        self._last_bracket = 0
         self._exhausted_at = -1  # hyperparameters of the space when all of it had been tried
 
     @property
@@ -92,11 +96,40 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         """
         return self._iterations * sum(trials * length for trials, length in self._plan())
 
+    def afford(self, seconds: float, trial: float, epoch: float, *, known: bool = True) -> int:
+        """Plan so that what is left to do ends in a time.
+
+        If it would not, all rounds have proportionately fewer trials; if that is not enough, the
+        brackets with the longest trainings are left out. To be called again whenever more is
+        known of what trials take.
+
+        As long as every trial has trained one epoch, nobody knows how much of that was building
+        and tracing: then the round goes on while one of its trials could be led to the last round.
+
+        Args:
+            seconds: For the trials that have not ended.
+            trial: Seconds that a trial takes beside its epochs.
+            epoch: Seconds of an epoch.
+            known: Whether an epoch may not take less.
+
+        Returns:
+            The trials that are left.
+        """
+        brackets = self._get_num_brackets()
+        most = self._get_size(brackets - 1, 0)
+        for last, started in itertools.product(range(brackets), range(most, 0, -1)):
+            self._last_bracket, self._share = last, Fraction(started, most)
+            left = [*self._left()]
+            needed = left if known else self._one_path(left)
+            if sum(trials * (trial + length * epoch) for trials, length in needed) <= seconds:
+                break
+        return sum(trials for trials, _ in left)
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
         bracket, current = self._current_bracket, self._rounds[-1]
         round_number = len(self._rounds) - 1
-        if round_number == 0 and len(current) < self._get_size(bracket, 0):
+        if round_number == 0 and len(current) < self._size(bracket, 0):
             values = self._fresh_values(bracket, current)
             if values is not None:
                 return self._answer(values)
@@ -110,9 +143,10 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             promoted = self._promoted(round_number + 1)
             if promoted:
                 return self._answer(self._continued(promoted[0], round_number + 1))
-        if bracket == 0 and self._current_iteration + 1 == self._iterations:
+        last = bracket <= self._last_bracket
+        if last and self._current_iteration + 1 == self._iterations:
             return self._answer(None)
-        following = (bracket or self._get_num_brackets()) - 1
+        following = (self._get_num_brackets() if last else bracket) - 1
         return self._answer(self._fresh_values(following, []))
 
     def needed_trials(self) -> set[str]:
@@ -128,7 +162,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             # Until a round has ended, the best that it has are the only ones that may go on.
             size = max(len(self._rounds[0]), self._get_size(bracket, 0))
             completed = [self.trials[trial] for trial in current if self._is_completed(trial)]
-            places = self._places(bracket, following, size)
+            # Whatever may be afforded later.
+            places = self._places(following, size, self._get_size(bracket, following))
             needed |= {trial.trial_id for trial in self._ranked(completed)[:places]}
         return needed
 
@@ -154,7 +189,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         return (
             bracket != self._current_bracket
             or len(self._rounds) > 1
-            or len(first) >= self._get_size(bracket, 0)
+            or len(first) >= self._size(bracket, 0)
             or key(values) in {key(self.trials[one].hyperparameters.values) for one in first}
         )
 
@@ -203,7 +238,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         before = self._rounds[round_number - 1]
         completed = [self.trials[trial] for trial in before if self._is_completed(trial)]
         started = len(self._rounds[0])
-        places = self._places(self._current_bracket, round_number, started)
+        size = self._size(self._current_bracket, round_number)
+        places = self._places(round_number, started, size)
         return self._ranked(completed)[:places]
 
     def _is_completed(self, trial: str) -> bool:
@@ -212,23 +248,52 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
     def _is_running(self, trial: str) -> bool:
         return self.trials[trial].status not in ("COMPLETED", "FAILED", "PRUNED")
 
-    def _places(self, bracket: int, round_number: int, started: int) -> int:
+    def _size(self, bracket: int, round_number: int) -> int:
+        """Return how many trials a round has at most, as far as they can be afforded."""
+        whole: int = self._get_size(bracket, round_number)
+        return math.ceil(self._share * whole)
+
+    def _places(self, round_number: int, started: int, size: int) -> int:
         """Return how many trials a round takes of those that the bracket started with."""
-        share = math.ceil(started / self.factor**round_number)
-        return int(min(self._get_size(bracket, round_number), share))
+        return int(min(size, math.ceil(started / self.factor**round_number)))
 
     def _plan(self) -> Iterator[tuple[int, int]]:
         """Yield trials and epochs of each round of each bracket, if no trial fails."""
+        for bracket in range(self._last_bracket, self._get_num_brackets()):
+            yield from self._plan_of(bracket, self._size(bracket, 0))
+
+    def _plan_of(self, bracket: int, started: int) -> Iterator[tuple[int, int]]:
+        """Yield trials and epochs of each round of a bracket that starts with so many."""
         available = self._space_size()
-        for bracket in range(self._get_num_brackets()):
-            started = self._get_size(bracket, 0)
-            if available is not None:
-                started = min(started, available)
-            trained = 0
-            for round_number in range(self._get_num_rounds(bracket)):
-                epochs = self._get_epochs(bracket, round_number)
-                yield self._places(bracket, round_number, started), epochs - trained
-                trained = epochs
+        if available is not None:
+            started = min(started, available)
+        trained = 0
+        for round_number in range(self._get_num_rounds(bracket)):
+            epochs = self._get_epochs(bracket, round_number)
+            size = self._size(bracket, round_number)
+            yield self._places(round_number, started, size), epochs - trained
+            trained = epochs
+
+    def _one_path(self, left: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what is left of this round, and one trial of each later one of its bracket."""
+        current, rounds = len(self._rounds) - 1, self._get_num_rounds(self._current_bracket)
+        return [
+            (trials if number <= current else 1, length)
+            for number, (trials, length) in enumerate(left[:rounds])
+        ]
+
+    def _left(self) -> Iterator[tuple[int, int]]:
+        """Yield trials and epochs as `_plan` does, of those that have not ended."""
+        bracket, current = self._current_bracket, len(self._rounds) - 1
+        started = max(len(self._rounds[0]), 0 if current else self._size(bracket, 0))
+        for round_number, (trials, epochs) in enumerate(self._plan_of(bracket, started)):
+            round_trials = self._rounds[round_number] if round_number <= current else []
+            ended = sum(not self._is_running(trial) for trial in round_trials)
+            yield (max(0, trials - ended) if round_number >= current else 0), epochs
+        for later in range(self._last_bracket, bracket):
+            yield from self._plan_of(later, self._size(later, 0))
+        for _ in range(self._current_iteration + 1, self._iterations):
+            yield from self._plan()
 
     def _tried_in(self, trials: list[str]) -> Tried:
         """Return the combinations of some trials."""

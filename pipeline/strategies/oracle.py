@@ -144,10 +144,10 @@ class Oracle(Durable):
         known = len(self.hyperparameters.space)
         super().end_trial(trial)
         ended = self.trials[trial.trial_id]
-        if ended.status == "COMPLETED":
+        if ended.status in ("COMPLETED", "PRUNED"):
             unused = self._unused.get(trial.trial_id, ())
             self._tried.complete(ended.hyperparameters.values, unused)
-        else:
+        if ended.status != "COMPLETED":
             ended.score = ended.best_step = None
         self._note_declared(ended, known)
 

@@ -11,7 +11,7 @@ class Tried:
 
     A hypermodel asks for hyperparameters one after the other, so that two combinations that agree
     in all that it has asked for give the same model, whatever else they say. What a model asked
-    for is known when its trial has completed.
+    for is known when it was trained.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Tried:
         return len(self._proposed)
 
     def __contains__(self, values: object) -> bool:
-        """Whether a combination was proposed, or gives the model of a completed trial."""
+        """Whether a combination was proposed, or gives a model that was trained."""
         assert isinstance(values, Mapping)
         return key(values) in self._proposed or any(
             asked < values.keys() and _key(values, asked) in keys
@@ -35,7 +35,7 @@ class Tried:
         self._proposed.add(key(values))
 
     def complete(self, values: Mapping[str, Any], unused: Collection[str]) -> None:
-        """Note a combination whose trial completed.
+        """Note a combination whose model was trained.
 
         Args:
             values: It, KerasTuner's own values left out or not.

@@ -104,10 +104,11 @@ class State:
             since: Seconds since the newest record.
 
         Returns:
-            The seconds, at most those that `max_seconds` leaves; None if they cannot be known yet.
+            The seconds, at most those that the budget leaves; None if they cannot be known yet.
         """
         left = self._seconds_of_all()
-        limit: float | None = self.search.config.get("max_seconds")
+        budget = self.search.config.get("budget") or {}
+        limit: float | None = budget.get("seconds", self.search.config.get("max_seconds"))
         if limit is not None:
             spent = self.pace.total + sum(running.seconds for running in self.running.values())
             # The trial that runs when the time is over is trained to its end.
