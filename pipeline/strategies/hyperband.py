@@ -86,14 +86,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         return self._iterations * sum(trials for trials, _ in self._plan())
 
     def total_epochs(self, epochs: int) -> int:  # noqa: ARG002
-        """Return how many epochs all trials train at most, one execution each.
-
-        Args:
-            epochs: Not used: the rounds decide.
-
-        Returns:
-            The number.
-        """
+        """Return how many epochs all trials train at most, one execution each: as the rounds say."""
         return self._iterations * sum(trials * length for trials, length in self._plan())
 
     def afford(self, seconds: float, trial: float, epoch: float, *, known: bool = True) -> int:
