@@ -1,6 +1,7 @@
 """What stands in the files of a group's choices, without composing them."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,15 @@ def read_choice(group: str, choice: str, folders: Sequence[Path]) -> dict[str, A
         if isinstance(one, str) and one not in ("_self_", choice):
             values |= read_choice(group, one, folders) or {}
     return values | {str(key): value for key, value in content.items() if key != "defaults"}
+
+
+def matching(group: str, pattern: str, folders: Sequence[Path]) -> list[str]:
+    """Return the choices of a group whose names match a pattern, as Hydra's `glob(*)`.
+
+    Args:
+        group: Such as `model`.
+        pattern: With `*` and `?`.
+        folders: As of `read_choice`.
+    """
+    files = (file for folder in folders for file in (folder / group).glob("*.yaml"))
+    return sorted({file.stem for file in files if fnmatch(file.stem, pattern)})

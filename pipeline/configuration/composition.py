@@ -34,6 +34,9 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, Va
 """What composing a configuration can raise; `explain` says what is wrong."""
 
 
+# What may be meant by a key that a choice does not have.
+_MORE = {"strategy.max_trials": "; budget.trials limits the trials of every strategy"}
+
 # What Hydra and OmegaConf say, and what we say, where no type or attribute tells the same: the
 # sentence may use the pattern's groups.
 _HYDRA_SENTENCES = {
@@ -174,7 +177,12 @@ def explain(error: Exception, overrides: Sequence[str], config_dir: str | None) 
     if file and file.startswith(f"{cause.full_key}/"):
         return f"{file} must begin with the line '# @package _global_', so that its keys are ours"
     what = f"key {key!r} of {section}" if section else f"key {key!r}"
-    return where + unknown(what, _known_keys(section, overrides, config_dir), key)
+    known = _known_keys(section, overrides, config_dir)
+    if key in known:  # of another choice of the sweep
+        instead = f"for those that have it: if_known.{cause.full_key}=VALUE"
+        return f"{where}{what} is not known to every choice; {instead}"
+    more = _MORE.get(str(cause.full_key), "")
+    return where + unknown(what, known, key) + more
 
 
 def _hydra_sentence(error: Exception, overrides: Sequence[str]) -> str:

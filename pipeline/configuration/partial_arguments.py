@@ -11,11 +11,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.configuration.choices import read_choice
+from pipeline.configuration.choices import matching, read_choice
 from pipeline.configuration.config import GROUPS, ConfigError
 
 SECTION = "if_known"
-_SWEPT = re.compile(rf"({'|'.join(GROUPS)})=([\w/-]+(?:,[\w/-]+)+)")
+_SWEPT = re.compile(rf"({'|'.join(GROUPS)})=(?:choice\()?([\w/-]+(?:,\s*[\w/-]+)+)\)?")
+_GLOB = re.compile(rf"({'|'.join(GROUPS)})=glob\(([^,()]+)\)")
 _ARGUMENT = re.compile(rf"({'|'.join(GROUPS)})\.(\w+)[\w.]*=")
 
 
@@ -30,7 +31,9 @@ def for_some_choices(arguments: Sequence[str], folders: Sequence[Path]) -> list[
         The same, with arguments that some choices have, but not all, in the section `if_known`.
     """
     swept = [match for item in arguments if (match := _SWEPT.fullmatch(item))]
-    choices = {match[1]: match[2].split(",") for match in swept}
+    choices = {match[1]: re.split(r",\s*", match[2]) for match in swept}
+    globs = [match for item in arguments if (match := _GLOB.fullmatch(item))]
+    choices |= {match[1]: matching(match[1], match[2], folders) for match in globs}
     return [_for_some(item, choices, folders) for item in arguments]
 
 

@@ -119,7 +119,8 @@ def exhausted(history: History) -> str | None:
             "trained some again: widen it, or search fewer trials"
         )
     strategy = begin.config.get("strategy", {})
-    if history.end.out_of_time or "max_trials" not in strategy:
+    limited = history.end.out_of_time or history.end.limit is not None
+    if limited or "max_trials" not in strategy:
         return None
     most = strategy["max_trials"]
     if most is not None and finished >= most:

@@ -16,14 +16,12 @@ class Earlier:
     Attributes:
         attempts: FAILED attempts, by trial.
         seconds: Time spent on the attempt that is continued, by trial.
-        elapsed: Time spent on attempts that ended.
         needed: Trials whose files are needed yet, beside those of which the oracle knows.
-        pruned: Time spent on trials that were pruned and may go on, by trial; `elapsed` has it.
+        pruned: Time spent on trials that were pruned and may go on, by trial.
     """
 
     attempts: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
-    elapsed: float = 0.0
     needed: Collection[str] = ()
     pruned: Mapping[str, float] = field(default_factory=dict)
 
@@ -36,12 +34,10 @@ class Attempts:
         ended: The statuses of the trials that ended in them, in this order.
 
     Attributes:
-        elapsed: Seconds spent on all attempts that ended.
         failed_in_a_row: Trials that failed since the last one that did not.
     """
 
     def __init__(self, earlier: Earlier, ended: Iterable[str]) -> None:
-        self.elapsed = earlier.elapsed
         self.failed_in_a_row = 0
         self._earlier = earlier
         self._failed = Counter(earlier.attempts)
@@ -65,9 +61,8 @@ class Attempts:
             Seconds that all processes together spent on it.
         """
         continued = self._failed[trial] == self._earlier.attempts.get(trial, 0)
-        untold = seconds + (self._seconds.pop(trial, 0.0) if continued else 0.0)
-        self.elapsed += untold
-        return untold + self._pruned.pop(trial, 0.0)
+        told = self._seconds.pop(trial, 0.0) if continued else 0.0
+        return seconds + told + self._pruned.pop(trial, 0.0)
 
     def note_pruned(self, trial: str, seconds: float) -> None:
         """Note that a trial was pruned, after so many seconds; it may go on."""

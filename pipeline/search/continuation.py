@@ -144,11 +144,6 @@ def earlier(past: History) -> Earlier:
             if attempt.end is not None and attempt.end.status is Status.FAILED
         ),
         seconds={a.begin.trial: a.seconds for a in past.attempts if a.continues},
-        elapsed=sum(
-            attempt.end.duration_seconds
-            for attempt in past.attempts
-            if attempt.end is not None and not attempt.continues
-        ),
         needed=needed_yet(past),
         pruned={
             attempt.begin.trial: attempt.end.duration_seconds

@@ -122,7 +122,7 @@ class Tuner(keras_tuner.Tuner):
         try:
             self._delete_files()
             self._run_trials()
-            self._delete_files(ended=not self._out_of_time)
+            self._delete_files(ended=self._budgeting.key is None)
             best = self.best_trial()
             if best is None:
                 raise SearchError(self._failed_all(), self._folder)

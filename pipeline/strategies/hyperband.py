@@ -86,7 +86,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         return self._iterations * sum(trials for trials, _ in self._plan())
 
     def total_epochs(self, epochs: int) -> int:  # noqa: ARG002
-        """Return how many epochs all trials train at most, one execution each: as the rounds say."""
+        """Return how many epochs all trials train at most, an execution each: the rounds decide."""
         return self._iterations * sum(trials * length for trials, length in self._plan())
 
     def afford(self, seconds: float, trial: float, epoch: float, *, known: bool = True) -> int:

@@ -24,9 +24,19 @@ def test_what_some_choices_have_is_kept_for_them():
     assert compose_config(given).if_known == {}  # two equal searches have one fingerprint
 
 
+@pytest.mark.parametrize("swept", ["choice(random, hyperband)", "glob(*)", "glob(*r*a*nd*)"])
+def test_hydras_other_sweeps_are_read_too(swept):
+    arguments = ["-m", f"strategy={swept}", "strategy.max_trials=6"]
+    assert for_some_choices(arguments, [conf_dir()]) == [
+        *arguments[:2],
+        "if_known.strategy.max_trials=6",
+    ]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["-m", "strategy=glob(r*)", "strategy.max_trials=6"],  # all have it
         ["-m", "strategy=random,grid", "strategy.max_trials=6"],  # all have it
         [*SWEEP, "strategy.trials=6"],  # none has
         ["strategy=hyperband", "strategy.max_trials=6"],  # no sweep over choices

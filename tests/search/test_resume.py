@@ -238,11 +238,12 @@ def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store)
     line = f"{WINE} training.epochs=1 strategy.max_trials=2"
     ended = command(f"{line} max_seconds=0.01")
     assert (ended.code, ended.err) == (0, "")
-    assert "max_seconds=0.01 are over" in ended.out
-    assert command(f"{line} max_seconds=null").code == 0
+    assert "max_seconds is now called budget.seconds; the old name will go on to work" in ended.out
+    assert "budget.seconds=0.01 are over" in ended.out
+    assert command(f"{line} budget.seconds=null").code == 0
     (history,) = searches(tmp_path)
     assert len(history.attempts) == 2
-    assert command(f"{line} max_seconds=1000").code == 0  # it had not run out of time
+    assert command(f"{line} budget.seconds=1000").code == 0  # it had not run out of time
     assert len(searches(tmp_path)) == 2
 
 

@@ -6,6 +6,7 @@ import keras
 import keras_tuner
 import pytest
 
+from pipeline.configuration.composition import compose_config
 from pipeline.datasets import wine
 from pipeline.journal.callbacks import (
     EpochEnd,
@@ -18,6 +19,7 @@ from pipeline.journal.callbacks import (
 )
 from pipeline.journal.files import StorageError
 from pipeline.search.attempts import Earlier
+from pipeline.search.budgeting import Spending
 from pipeline.search.failures import SearchError
 from pipeline.search.trial_files import TrialFiles
 from pipeline.search.tuner import Tuner
@@ -79,6 +81,7 @@ def make_tuner(
     attempts=1,
     max_failed_trials=3,
     keep_best=5,
+    budget=None,
     **arguments,
 ):
     objective = keras_tuner.Objective("val_loss", "min")
@@ -91,13 +94,15 @@ def make_tuner(
         hypermodel=hypermodel, dataset=DATASET, objective=oracle.objective, batch_size=64
     )
     recorder = Recorder()
+    spending = Spending(compose_config(budget or []).budget, oracle)
     tuner = Tuner(
         oracle=oracle,
         trainer=trainer,
         begin=search_begin(executions_per_trial=executions),
         directory=tmp_path / "search",
         epochs=epochs,
-        callbacks=[recorder],
+        callbacks=[recorder, spending],
+        budgeting=spending,
         max_failed_trials=max_failed_trials,
         files=TrialFiles(tmp_path / "search", keep_best, "min"),
         **arguments,
@@ -378,18 +383,67 @@ def test_only_the_best_keep_their_weights(tmp_path):
 
 
 def test_the_time_is_over(tmp_path):
-    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0), max_seconds=1e-6)
+    budget = ["budget.seconds=1e-6"]
+    tuner, recorder = make_tuner(tmp_path, Scored(lambda hp, call: 1.0), budget=budget)
     tuner.search()
     assert len(recorder.of(TrialEnd)) == 1
     (end,) = recorder.of(SearchEnd)
-    assert (end.status, end.out_of_time) == (Status.COMPLETED, True)
-    assert end.message == "max_seconds=1e-06 are over"
-    earlier = Earlier(elapsed=5.0)
-    tuner, recorder = make_tuner(
-        tmp_path, Scored(lambda hp, call: 1.0), max_seconds=4.0, earlier=earlier
+    assert (end.status, end.limit, end.out_of_time) == (Status.COMPLETED, "seconds", True)
+    assert end.message == "budget.seconds=1e-06 are over"
+
+
+def test_a_trial_with_its_own_time_ends_with_the_best_of_its_epochs(tmp_path):
+    budget = ["budget.seconds_per_trial=1e-6", "budget.trials=2"]
+    tuner, recorder = make_tuner(tmp_path, Trained(), epochs=3, executions=2, budget=budget)
+    tuner.search()
+    assert [(end.status, end.epochs_trained) for end in recorder.of(TrialEnd)] == [
+        (Status.COMPLETED, 2),  # one in each execution
+        (Status.COMPLETED, 2),
+    ]
+    (end,) = recorder.of(SearchEnd)
+    assert (end.limit, end.message) == ("trials", "budget.trials=2 were run")
+
+
+def test_the_trial_that_runs_is_stopped_with_the_search_and_goes_on_with_more(tmp_path):
+    """What it would have given without the limit it gives in two parts."""
+
+    def curves(recorder):
+        return {(one.trial, one.epoch): one.logs for one in recorder.of(EpochEnd)}
+
+    def ends(recorder):
+        return [(end.trial, end.status) for end in recorder.of(TrialEnd)]
+
+    whole = make_tuner(tmp_path / "whole", Trained(), epochs=3)
+    whole[0].search()
+    limited = ["budget.epochs=5", "budget.grace=stop"]
+    tuner, recorder = make_tuner(tmp_path, Trained(), epochs=3, budget=limited)
+    assert tuner.search().trial_id == "0000"
+    assert ends(recorder) == [("0000", "COMPLETED"), ("0001", "INTERRUPTED")]
+    (end,) = recorder.of(SearchEnd)
+    assert (end.status, end.limit) == (Status.COMPLETED, "epochs")
+    assert end.message == "budget.epochs=5 are trained; trial 0001 goes on with more"
+
+    told = recorder.of(TrialEnd)
+    oracle = make_tuner(tmp_path / "unused", Trained())[0].oracle
+    begun = {begin.trial: begin.hyperparameters for begin in recorder.of(TrialBegin)}
+    oracle.restore(
+        [
+            RestoredTrial("0000", begun["0000"], "COMPLETED", told[0].score, told[0].best_epoch),
+            RestoredTrial("0001", begun["0001"], "RUNNING"),
+        ]
     )
-    with pytest.raises(SearchError, match="none of 0 trials"):
-        tuner.search()
+    tuner, rest = make_tuner(tmp_path, Trained(), oracle=oracle, epochs=3)
+    tuner.search()
+    assert ends(rest)[0] == ("0001", "COMPLETED")
+    assert {**curves(recorder), **curves(rest)} == curves(whole[1])
+
+
+def test_the_first_trial_that_is_stopped_is_the_result(tmp_path):
+    limited = ["budget.epochs=1", "budget.grace=stop"]
+    tuner, recorder = make_tuner(tmp_path, Trained(), epochs=3, budget=limited)
+    assert tuner.search().trial_id == "0000"
+    (end,) = recorder.of(TrialEnd)
+    assert (end.status, end.epochs_trained) == (Status.COMPLETED, 1)
 
 
 def test_the_time_before_counts_for_the_attempt_that_is_continued(tmp_path):

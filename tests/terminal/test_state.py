@@ -72,17 +72,17 @@ def test_early_stopping_is_expected_again():
     assert fold(stopped).seconds_left(0.0) == pytest.approx(expected)
 
 
-def test_max_seconds_end_it_earlier_but_not_the_trial_that_runs():
+def test_budget_seconds_end_it_earlier_but_not_the_trial_that_runs():
     plan = [(0, 10)] * 8  # 23 seconds each
     told = list(records(plan))
-    limited = replace(told[0], config={"max_seconds": 60.0})
+    limited = replace(told[0], config={"budget": {"seconds": 60.0}})
     two_trials = [limited, *told[1 : 1 + 2 * 12]]
     assert fold(two_trials).seconds_left(0.0) == pytest.approx(60.0 - 46.0)
     assert fold(two_trials).seconds_left(20.0) == 0.0
     third = [*two_trials, *told[25:28]]  # two epochs of it, after seven of its seconds
     assert fold(third).seconds_left(0.0) == pytest.approx(8 * STEP)
     # Enough time changes nothing; a strategy without an end has only the time.
-    enough = replace(limited, config={"max_seconds": 1e6})
+    enough = replace(limited, config={"max_seconds": 1e6, "budget": {}})
     assert fold([enough, *told[1:25]]).seconds_left(0.0) == pytest.approx(seconds(plan[2:]))
     endless = replace(limited, total_trials=None, total_epochs=None)
     assert fold([endless]).seconds_left(1.0) == 59.0
