@@ -143,8 +143,7 @@ class Tuner(keras_tuner.Tuner):
             best = self.best_trial()
             trial = best.trial_id if best else None
             limit = self._budgeting.key if status is Status.COMPLETED else None
-            over = limit == "seconds"
-            end = SearchEnd(status, trial, message, time.time(), over, wrong, limit)
+            end = SearchEnd(status, trial, message, time.time(), limit == "seconds", wrong, limit)
             for callback in self._callbacks:
                 callback.on_search_end(end)
 
