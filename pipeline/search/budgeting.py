@@ -158,14 +158,17 @@ class Spending(SearchCallback):
 
     def is_over(self) -> bool:
         """Whether the search ends here."""
-        now = self._clock()
-        self._limit = reached(self._budget, self._spent, now, retrained=self._retrained)
+        now, budget = self._clock(), self._budget
+        if self._all_begun and not self._epochs:  # it ends by itself
+            budget = dataclasses.replace(budget, seconds=None, epochs=None)
+        self._limit = reached(budget, self._spent, now, retrained=self._retrained)
         return self._limit is not None
 
     def is_closed(self) -> bool:
         """Whether no other trial starts, so that the search ends with those that were paused."""
         budget = self._budget
-        if self._planned_left is not None:  # the oracle proposes what ends in time
+        if self._planned_left is not None or self._all_begun:
+            # The oracle proposes what ends in time, or nothing.
             budget = dataclasses.replace(budget, seconds=None)
         self._limit = closed(
             budget,
@@ -219,6 +222,14 @@ class Spending(SearchCallback):
             return None
         goes_on = "" if self._stopped is None else f"; trial {self._stopped} goes on with more"
         return self._limit.sentence + goes_on
+
+    @property
+    def _all_begun(self) -> bool:
+        """Whether the oracle has no other trial than those that were begun, as far as it knows."""
+        total: int | None = getattr(self._oracle, "total_trials", None)
+        if total is None or self._planned is None or getattr(self._oracle, "must_try_again", False):
+            return False
+        return len(self._spent.trials) >= max(total, self._planned)
 
     def _estimate(self, record: TrialEnd) -> bool:
         """Estimate from the trials so far what is left for others; return if that can be done."""

@@ -8,10 +8,10 @@ from pipeline.configuration.config import Budget, Grace
 from pipeline.journal.callbacks import EpochEnd, EvaluationEnd, Status, TrialBegin
 from pipeline.search.budget import Spent, closed, is_raised, limit_of, reached
 from pipeline.search.budgeting import Spending
-from pipeline.strategies import Hyperband
+from pipeline.strategies import Hyperband, RandomSearch
 from pipeline.training.stopping import Stop
 from tests import records
-from tests.strategies.oracles import LOSS, choice, space_of
+from tests.strategies.oracles import LOSS, choice, make, space_of
 from tests.strategies.test_restore import restored_from
 
 NOTHING = Budget(
@@ -227,6 +227,20 @@ def test_what_a_budget_buys_is_said_once():
     made._tell = said.append
     records.tell(made, *told.records[-2:])
     assert said == []  # an earlier process has said it
+
+
+@pytest.mark.parametrize("strategy", [RandomSearch, Hyperband])
+def test_a_search_that_has_run_all_its_trials_ends_by_itself(strategy):
+    oracle = make(strategy)
+    told = Told()
+    made, _ = spending(told, oracle, seconds=20, epochs=15)
+    for number in range(oracle.total_trials):
+        known = len(told.records)
+        records.tell(made, *told.trial(f"{number:04}").records[known:])
+        last = number + 1 == oracle.total_trials
+        if number > 5:
+            assert made.is_over() is not last
+    assert not made.is_closed()
 
 
 def hyperband_search(seconds, *, interrupted_after=None, epoch=1.0, outside=2.0):
