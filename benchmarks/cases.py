@@ -205,13 +205,13 @@ def drawn(hypermodel: keras_tuner.HyperModel, count: int) -> tuple[Mapping[str, 
         The sets, always the same ones.
     """
     space = discover(hypermodel)
-    sets: dict[str, Mapping[str, Any]] = {}
+    sets: list[Mapping[str, Any]] = []
     for number in range(count):
         values = sample_unseen(space, derive_seed(SEED, "sets", number), sets)
         if values is None:
             raise ValueError(f"the search space has only {number} combinations")
-        sets[key(values)] = values
-    return tuple(sets.values())
+        sets.append(values)
+    return tuple(sets)
 
 
 def hyperparameters(values: Mapping[str, Any]) -> keras_tuner.HyperParameters:

@@ -101,7 +101,7 @@ def test_ours_has_the_same_examples_and_weights_as_the_peers(small, tmp_path):
     assert config.strategy["sets"] == list(small.sets)
 
     hypermodel = make_hypermodel(config.model, dataset, config.seed)
-    executions = Executions(None, None, 1, config.seed, 1, None, lambda: False)
+    executions = Executions(None, None, 1, config.seed, 1, None)
     building = Building(hypermodel, "float32", lambda: None)
     for number, values in enumerate(small.sets):
         hyperparameters = cases.hyperparameters(values)
