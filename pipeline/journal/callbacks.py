@@ -50,6 +50,10 @@ class SearchBegin:
             likewise.
         varied: Those of the overrides that other searches of the sweep have otherwise.
         pruner: Choice of the `pruner` group; `none` in journals of before there was one.
+        machine: What else decides how numbers are rounded: the processor, its cores, accelerators;
+            empty in older journals.
+        fork_of: The `search`, `trial` and `attempt` of which this is a fork, and the `page` of the
+            trial's run in MLflow where it is known; empty of any other search.
     """
 
     search: str
@@ -76,6 +80,8 @@ class SearchBegin:
     modules: Mapping[str, str] | None = None
     varied: list[str] = field(default_factory=list)
     pruner: str = "none"
+    machine: Mapping[str, str] = field(default_factory=dict)
+    fork_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
