@@ -101,7 +101,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_a_pruned_trial_is_identical_up_to_its_end(place):
-    pruner = "pruner=median pruner.n_startup_trials=1 pruner.min_epochs=1"
+    pruner = "pruner=median pruner.n_startup_trials=1"
     folder = place.search(f"{DIGITS} strategy=random strategy.max_trials=5 {pruner}")
     pruned = next(attempt for attempt in read(folder).attempts if attempt.pruned)
     ended = place.replay(folder, pruned.begin.trial)
