@@ -51,6 +51,8 @@ def fork_config(begin: SearchBegin, attempt: Attempt, overrides: Sequence[str]) 
         config,
         name=config.name if "name" in changed else f"{config.name}-fork",
         hyperparameters=values,
+        first_trials=[],
+        warm_start=[],
         strategy=dict(_STRATEGY),
         pruner={"_target_": "pipeline.pruners.NoPruner"},
         names=dataclasses.replace(config.names, strategy="fork", pruner="none"),
