@@ -2,9 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import keras_tuner
 
 from pipeline.configuration.config import Config, ConfigError
 from pipeline.configuration.recorded import changed_keys, recorded
@@ -41,25 +38,18 @@ def fork_config(begin: SearchBegin, attempt: Attempt, overrides: Sequence[str]) 
                 f"hyperparameters.{name} must be one value in a fork, which has one trial; "
                 f"received {config.hyperparameters[name]!r}"
             )
-    own = {name: value for name, value in config.hyperparameters.items() if name in given}
-    values = {**_values(begin, attempt), **own}
+    hyperparameters = dict(config.hyperparameters)
     if "training.epochs" not in changed:
         config.training.epochs = attempt.begin.epochs
-    elif "epochs" in values and "epochs" not in given:
-        values["epochs"] = config.training.epochs
+    elif "epochs" in attempt.hyperparameters and "epochs" not in given:
+        hyperparameters["epochs"] = config.training.epochs
     return dataclasses.replace(
         config,
         name=config.name if "name" in changed else f"{config.name}-fork",
-        hyperparameters=values,
-        first_trials=[],
+        hyperparameters=hyperparameters,
+        first_trials=[attempt.hyperparameters],
         warm_start=[],
         strategy=dict(_STRATEGY),
         pruner={"_target_": "pipeline.pruners.NoPruner"},
         names=dataclasses.replace(config.names, strategy="fork", pruner="none"),
     )
-
-
-def _values(begin: SearchBegin, attempt: Attempt) -> dict[str, Any]:
-    """Return a value for every hyperparameter of the space: the trial's, or its default."""
-    space = keras_tuner.HyperParameters.from_config({"space": list(begin.space), "values": {}})
-    return {hp.name: attempt.hyperparameters.get(hp.name, hp.default) for hp in space.space}

@@ -186,6 +186,9 @@ def fingerprint(
         decisive["compile"] = given
     if config.pruner.get("_target_") != _NO_PRUNER:  # nor was there a pruner
         decisive["pruner"] = config.pruner
+    for key in ("first_trials", "warm_start"):  # nor could these be given
+        if getattr(config, key):
+            decisive[key] = getattr(config, key)
     if fork_of:  # its seeds are those of another trial
         decisive["fork_of"] = [fork_of["search"], fork_of["trial"]]
     return _digest(decisive)

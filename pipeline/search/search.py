@@ -26,6 +26,7 @@ from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
 from pipeline.search.listeners import Listeners, deliver
 from pipeline.search.model_check import check_models
+from pipeline.search.opening import as_begun, opened, tell_oracle
 from pipeline.search.parts import Parts
 from pipeline.search.past_searches import find_ended
 from pipeline.search.pruning import pruning_of
@@ -125,10 +126,11 @@ def run_search(
         lost = [f"MLflow is told later, as it cannot be now: {obstacle}", *lost]
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
+    begin = opened(begin, config, parts, resume)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):
         # A renamed folder's search keeps the name that its runs in MLflow know.
         name = folder.past.begin.search if folder.past else folder.path.name
-        begin = dataclasses.replace(begin, search=name)
+        begin = dataclasses.replace(as_begun(begin, folder.past), search=name)
         on_folder(folder.path)
         tracking = make_tracking(folder.path)
         if folder.only_undelivered:
@@ -167,7 +169,8 @@ def _run_in(
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     trainer = parts.equipped(config, progress)
-    for sentence in lost:
+    tell_oracle(parts.oracle, begin)
+    for sentence in [*lost, *(begin.taken_over if folder.past is None else ())]:
         trainer.notices.tell(sentence)
     try:
         tuner = Tuner(
