@@ -134,9 +134,9 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             needed |= {trial.trial_id for trial in self._ranked(completed)[:places]}
         return needed
 
-    def _next_values(self, trial_id: str) -> dict[str, Any]:
-        """Return what `populate_space` does: what to begin with enters the first rounds there."""
-        return self.populate_space(trial_id)
+    def _first_values(self) -> Values | None:
+        """Return None: what to begin with enters the rounds of fresh values."""
+        return None
 
     def _start(self, trial: Any) -> None:
         """Enter a trial among the others, and in the round that its values name."""

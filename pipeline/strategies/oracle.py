@@ -1,19 +1,19 @@
 """What the oracles share: repeatable proposals and an honest end of every trial."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
 
 from pipeline.seeds import derive_seed
 from pipeline.strategies.arguments import check_objective, check_seed, check_whole_number
-from pipeline.strategies.durable import Durable
+from pipeline.strategies.beginning import Beginning
 from pipeline.strategies.grids import Values, key, size, values_of
 from pipeline.strategies.sampling import sample_unseen
 from pipeline.strategies.scores import ranked, score
 
 
-class Oracle(Durable):
+class Oracle(Beginning):
     """Base of this package's oracles; goes before one of `keras_tuner.oracles` in the bases.
 
     Proposals are a pure function of the arguments and of the trials so far, in the order they
@@ -37,15 +37,7 @@ class Oracle(Durable):
     Raises:
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
         ValueError: An argument is out of range.
-
-    Attributes:
-        begins_with_defaults: Whether the first trial has the defaults that the space states.
-        takes_measured: Whether scores that were measured before are of use to it.
-        measured: Trials of earlier searches, with values and score; none of them is in `trials`.
     """
-
-    begins_with_defaults = False
-    takes_measured = True
 
     def __init__(
         self,
@@ -67,28 +59,7 @@ class Oracle(Durable):
             **arguments,
         )
         self.seed = seed
-        self.measured: list[Any] = []
-        self._opening: list[Values] = []
         self._display.verbose = 0
-
-    def begin_with(
-        self, opening: Sequence[Values], measured: Sequence[tuple[Values, float]] = ()
-    ) -> None:
-        """Say which values come first, and which need not be tried; call it before all else.
-
-        Args:
-            opening: Values of the active hyperparameters, in the order in which they are proposed
-                before the oracle's own; they are different from one another.
-            measured: Values whose score is known from an earlier search, with the score. They are
-                not proposed unless they are in `opening`, and an oracle that learns from scores
-                learns from them; they are no trials of this search.
-        """
-        self._opening = [dict(values) for values in opening]
-        for values, known in measured:
-            trial = self._new_trial("measured", values, "COMPLETED")
-            trial.score = known
-            self.measured.append(trial)
-            self._tried.add(values)
 
     @property
     def total_trials(self) -> int | None:
@@ -238,10 +209,6 @@ class Oracle(Durable):
     def verbose(self, value: object) -> None:
         """Do nothing; KerasTuner's tuner sets it."""
 
-    def values_of(self, hp: Any) -> Sequence[Any] | None:
-        """Return the values of a hyperparameter that it may try; None if they are continuous."""
-        return values_of(hp)
-
     def _check_consecutive_failures(self) -> None:
         """Do nothing: the tuner decides when a search has failed."""
 
@@ -281,19 +248,12 @@ class Oracle(Durable):
         trial_id = f"{number:04d}"
         if self.max_trials is not None and number >= self.max_trials:
             return self._new_trial(trial_id, {}, "STOPPED")
-        answer = self._next_values(trial_id)
+        first = self._first_values()
+        answer = self.populate_space(trial_id) if first is None else self._answer(first)
         trial = self._new_trial(trial_id, answer["values"] or {}, answer["status"])
         if trial.status == "RUNNING":
             self._start(trial)
         return trial
-
-    def _next_values(self, trial_id: str) -> dict[str, Any]:
-        """Return what `populate_space` does, but first the values to begin with."""
-        number = len(self.trials)
-        if number < len(self._opening):
-            return self._answer(self._opening[number])
-        answer: dict[str, Any] = self.populate_space(trial_id)
-        return answer
 
 
 def _forget_attempt(trial: Any) -> None:
