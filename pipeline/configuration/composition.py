@@ -110,6 +110,14 @@ def compose_config(overrides: Sequence[str] = (), config_dir: str | None = None)
     return typed(config)
 
 
+def compose_defaults() -> DictConfig:
+    """Compose what the configuration is where nothing is given, for what is filled into it."""
+    config = _compose([], None).copy()
+    with open_dict(config):
+        config.pop("hydra")
+    return config
+
+
 def typed(config: DictConfig) -> Config:
     """Turn a composed configuration into its typed form, and check it.
 

@@ -161,6 +161,8 @@ class Config:
     compile: Compile = field(default_factory=Compile)
     callbacks: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    first_trials: list[Any] = field(default_factory=list)
+    warm_start: Any = MISSING
     final: Final = field(default_factory=Final)
     tracking: Tracking = field(default_factory=Tracking)
     storage: str = MISSING

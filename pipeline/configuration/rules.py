@@ -62,6 +62,7 @@ def check(config: Config) -> None:
         if seconds is not None:
             _check_seconds(key, seconds, zero=False)
     _check_budget(config)
+    _check_beginning(config)
     for group in GROUPS:
         _check_target(group, getattr(config.choices, group), getattr(config, group))
     for name, node in config.callbacks.items():
@@ -150,6 +151,23 @@ def _check_callback(name: str, node: Any) -> None:
         told = repr(node) if node is not None else f"null; '~callbacks.{name}' leaves it out"
         raise ConfigError(
             f"callbacks.{name} must name a Keras callback by _target_; received {told}"
+        )
+
+
+def _check_beginning(config: Config) -> None:
+    for number, given in enumerate(config.first_trials):
+        if not isinstance(given, Mapping) or not given:
+            raise ConfigError(
+                f"first_trials.{number} must be hyperparameters with their values, such as "
+                f"{{units: 64}}; received {given!r}"
+            )
+    places = config.warm_start
+    if places != "auto" and not (
+        isinstance(places, list) and all(isinstance(place, str) for place in places)
+    ):
+        raise ConfigError(
+            "warm_start must be auto, or a list of folders of searches and ids of their runs in "
+            f"MLflow; received {places!r}"
         )
 
 

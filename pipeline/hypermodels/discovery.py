@@ -1,5 +1,7 @@
 """What a hypermodel declares at its defaults, and in its conditional scopes."""
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,11 +9,45 @@ import keras
 import keras_tuner
 
 
+def _noting(declare: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what declares a hyperparameter and notes the default that is stated for it."""
+    signature = inspect.signature(declare)
+
+    @functools.wraps(declare)
+    def noting(self: "DeclaredSpace", *args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(self, *args, **kwargs).arguments
+        if given.get("default") is not None:
+            self.stated.setdefault(given["name"], given["default"])
+        return declare(self, *args, **kwargs)
+
+    return noting
+
+
+class DeclaredSpace(keras_tuner.HyperParameters):
+    """A search space that knows which defaults were stated.
+
+    A KerasTuner hyperparameter without one has its smallest or first value as default, and once it
+    is in a space nothing tells the two apart.
+
+    Attributes:
+        stated: The defaults that were stated, by name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stated: dict[str, Any] = {}
+
+    Int = _noting(keras_tuner.HyperParameters.Int)
+    Float = _noting(keras_tuner.HyperParameters.Float)
+    Choice = _noting(keras_tuner.HyperParameters.Choice)
+    Boolean = _noting(keras_tuner.HyperParameters.Boolean)
+
+
 def discover(
     hypermodel: keras_tuner.HyperModel | Callable[[keras_tuner.HyperParameters], keras.Model],
     *,
     compiled: bool = True,
-) -> keras_tuner.HyperParameters:
+) -> DeclaredSpace:
     """Find every hyperparameter that a hypermodel declares while it builds, conditional ones too.
 
     The model is built once with all defaults, then once for each conditional scope that no
@@ -29,7 +65,7 @@ def discover(
         TypeError: The hypermodel is neither, or its build returns no `keras.Model`.
         ValueError: The model is not compiled, although it must be.
     """
-    space = keras_tuner.HyperParameters()
+    space = DeclaredSpace()
     if isinstance(hypermodel, keras_tuner.HyperModel):
         hypermodel.declare_hyperparameters(space)
         build = hypermodel.build
@@ -58,9 +94,10 @@ def discover(
     return space
 
 
-def _inside(space: keras_tuner.HyperParameters, scope: Sequence[Any]) -> Any:
+def _inside(space: DeclaredSpace, scope: Sequence[Any]) -> Any:
     """Return the space with values that enter a conditional scope, defaults elsewhere."""
-    hp = space.copy()
+    hp = DeclaredSpace.from_config(space.get_config())
+    hp.stated = space.stated
     hp.values = {condition.name: condition.values[0] for condition in scope}
     for hyperparameter in hp.space:
         if hp.is_active(hyperparameter):

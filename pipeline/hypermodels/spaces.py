@@ -9,6 +9,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
 
+from pipeline.hypermodels.discovery import DeclaredSpace
 from pipeline.hypermodels.exploration import UNDECLARED, explore
 
 _RANGE_KEYS = ("min_value", "max_value", "step", "sampling")
@@ -25,15 +26,17 @@ class SearchSpace:
             configuration: what tells searches apart.
         explored: That and what it asks for at other values, conditional where only some ask for
             it: what is searched.
+        stated: The defaults that the hypermodel states, by name.
     """
 
     declared: keras_tuner.HyperParameters
     explored: keras_tuner.HyperParameters
+    stated: Mapping[str, Any]
 
 
 def search_space(
     hypermodel: keras_tuner.HyperModel,
-    discovered: keras_tuner.HyperParameters,
+    discovered: DeclaredSpace,
     overrides: Mapping[str, Any],
 ) -> SearchSpace:
     """Explore what a hypermodel asks for, as the configuration overrides it.
@@ -56,7 +59,7 @@ def search_space(
         lambda hp: _overridden(hp, overrides[hp.name]) if hp.name in overrides else hp,
     )
     check_known(explored, overrides)
-    return SearchSpace(declared, explored)
+    return SearchSpace(declared, explored, discovered.stated)
 
 
 def at_defaults(

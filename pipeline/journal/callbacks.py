@@ -50,6 +50,14 @@ class SearchBegin:
             likewise.
         varied: Those of the overrides that other searches of the sweep have otherwise.
         pruner: Choice of the `pruner` group; `none` in journals of before there was one.
+        machine: What else decides how numbers are rounded: the processor, its cores, accelerators;
+            empty in older journals.
+        fork_of: The `search`, `trial` and `attempt` of which this is a fork, and the `page` of the
+            trial's run in MLflow where it is known; empty of any other search.
+        opening: Values that the oracle begins with, in their order; empty in older journals.
+        measured: What it knows of earlier searches and has not measured itself: the `values`, the
+            `score`, and the `search` and `trial` that they are of.
+        taken_over: What was taken over of earlier searches, changed or dropped, in sentences.
     """
 
     search: str
@@ -76,6 +84,11 @@ class SearchBegin:
     modules: Mapping[str, str] | None = None
     varied: list[str] = field(default_factory=list)
     pruner: str = "none"
+    machine: Mapping[str, str] = field(default_factory=dict)
+    fork_of: Mapping[str, str] = field(default_factory=dict)
+    opening: list[dict[str, Any]] = field(default_factory=list)
+    measured: list[dict[str, Any]] = field(default_factory=list)
+    taken_over: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

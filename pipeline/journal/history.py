@@ -130,6 +130,14 @@ class History:
         sign = -1.0 if self.begin.direction == "max" else 1.0
         return sorted(completed, key=lambda attempt: sign * _score(attempt))
 
+    def lineage(self, attempt: Attempt) -> list[Attempt]:
+        """Return an attempt, and before it those of the trials that it was promoted from."""
+        completed = {one.begin.trial: one for one in self.attempts if one.completed}
+        lineage = [attempt]
+        while (parent := lineage[0].begin.lineage.get("parent")) is not None:
+            lineage.insert(0, completed[parent])
+        return lineage
+
     @property
     def finished(self) -> bool:
         """Whether the loop ended by itself and the best model was tested."""

@@ -27,7 +27,7 @@ class Fact:
 
 def sentences(history: History) -> list[str]:
     """Return what was searched, how far it got, what is best and how it was tested."""
-    told = [_searched(history), _got(history), _best(history), _tested(history)]
+    told = [*_origin(history), _searched(history), _got(history), _best(history), _tested(history)]
     baseline = baseline_sentence(history)
     return [*told, *([baseline] if baseline else [])]
 
@@ -76,6 +76,11 @@ def _searched(history: History) -> str:
         f"The strategy {begin.strategy}{pruner} searched {count(searched, 'hyperparameter')} of "
         f"the model {begin.model} on the dataset {begin.dataset} to {verb} {begin.objective}."
     )
+
+
+def _origin(history: History) -> list[str]:
+    origin = history.begin.fork_of
+    return [f"A fork of trial {origin['trial']} of {origin['search']}."] if origin else []
 
 
 def _got(history: History) -> str:

@@ -119,7 +119,7 @@ def _without_new_entries(
     if strategy.get("tune_new_entries", True):
         return space
     fixed = spaces.at_defaults(space.explored, listed)
-    return spaces.SearchSpace(spaces.at_defaults(space.declared, listed), fixed)
+    return spaces.SearchSpace(spaces.at_defaults(space.declared, listed), fixed, space.stated)
 
 
 def make_oracle(

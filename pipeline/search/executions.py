@@ -1,7 +1,7 @@
 """Trains the executions of trials, and keeps what each of them ended with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keras_tuner.engine.trial import Trial
 
@@ -29,6 +29,7 @@ class Executions:
         seed: The search's.
         epochs: Epochs of a trial, unless the strategy or the hyperparameter `epochs` decides.
         verification: Compares trials with plain Keras; None compares none.
+        fork_of: The `trial` and `attempt` whose seeds a fork's only trial has; empty otherwise.
     """
 
     trainer: Trainer
@@ -37,6 +38,7 @@ class Executions:
     seed: int
     epochs: int
     verification: Verification | None
+    fork_of: Mapping[str, str] = field(default_factory=dict)
 
     def run(
         self, trial: Trial, attempt: int, on_epoch_end: EpochOfExecution, stop: StopOf
@@ -71,6 +73,8 @@ class Executions:
 
     def seed_of(self, trial_id: str, attempt: int, execution: int) -> int:
         """Return the seed of one execution, of its weights and of its examples' order."""
+        if self.fork_of:
+            trial_id, attempt = self.fork_of["trial"], int(self.fork_of["attempt"]) + attempt
         return derive_seed(self.seed, "execution", trial_id, attempt, execution)
 
     def _train(

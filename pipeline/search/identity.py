@@ -10,6 +10,7 @@ from dataclasses import asdict
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras_tuner
@@ -20,6 +21,7 @@ from pipeline.configuration.secrets import hidden
 from pipeline.datasets.dataset import Dataset
 from pipeline.hypermodels.spaces import SearchSpace
 from pipeline.journal.callbacks import SearchBegin
+from pipeline.search.machine import machine
 from pipeline.search.main_code import main_code
 from pipeline.search.own_modules import own_modules
 from pipeline.search.targets import named_paths
@@ -30,6 +32,7 @@ _BUDGET = {"max_trials", "hyperband_iterations"}
 _NO_PRUNER = "pipeline.pruners.NoPruner"
 # At their default, true, a search of before these could be given is the same without them.
 _NEW_ENTRIES = {"tune_new_entries", "allow_new_entries"}
+_NO_FORK: Mapping[str, str] = MappingProxyType({})
 
 
 def describe(
@@ -40,6 +43,7 @@ def describe(
     space: SearchSpace,
     overrides: Sequence[str],
     config_dir: Path | None = None,
+    fork_of: Mapping[str, str] = _NO_FORK,
 ) -> SearchBegin:
     """Return the record that opens a search, with no secret in it.
 
@@ -51,6 +55,7 @@ def describe(
         space: What it searches, and what tells it from other searches.
         overrides: What was changed on the command line.
         config_dir: A folder with groups of the user's own, and maybe modules.
+        fork_of: Of a fork, where it comes from.
 
     Returns:
         The record; its `search` is still empty, and its `sweep` that of a search by itself.
@@ -59,7 +64,8 @@ def describe(
     executions = config.training.executions_per_trial
     trials, epochs = _totals(oracle, config)
     modules = users_modules(config, config_dir)
-    settings = fingerprint(config, dataset.digest, _source(hypermodel), declared)
+    source = source_of(hypermodel)
+    settings = fingerprint(config, dataset.digest, source, declared, fork_of)
     return SearchBegin(
         search="",
         name=config.name,
@@ -84,6 +90,8 @@ def describe(
         settings=settings,
         modules=modules,
         pruner=config.names.pruner,
+        machine=machine(),
+        fork_of=dict(fork_of),
     )
 
 
@@ -110,7 +118,7 @@ def _with_modules(settings: str, modules: Mapping[str, str]) -> str:
     """Return a fingerprint in which modules count too; the same one if there are none."""
     if not modules:
         return settings
-    return hashlib.sha256(json.dumps([settings, modules], sort_keys=True).encode()).hexdigest()[:16]
+    return _digest([settings, modules])
 
 
 def has_same_settings(past: SearchBegin, begin: SearchBegin) -> bool:
@@ -132,7 +140,11 @@ def is_same_search(past: SearchBegin, begin: SearchBegin) -> bool:
 
 
 def fingerprint(
-    config: Config, digest: str, source: str, space: Sequence[Mapping[str, Any]]
+    config: Config,
+    digest: str,
+    source: str,
+    space: Sequence[Mapping[str, Any]],
+    fork_of: Mapping[str, str] = _NO_FORK,
 ) -> str:
     """Return a digest of what decides a search's results but modules; its budget is left out.
 
@@ -141,6 +153,7 @@ def fingerprint(
         digest: The dataset's content digest.
         source: The hypermodel's source code.
         space: What the hypermodel declares at its defaults, as KerasTuner's configuration.
+        fork_of: As `SearchBegin.fork_of`.
 
     Returns:
         16 hexadecimal digits; two searches with the same may continue one another.
@@ -173,7 +186,16 @@ def fingerprint(
         decisive["compile"] = given
     if config.pruner.get("_target_") != _NO_PRUNER:  # nor was there a pruner
         decisive["pruner"] = config.pruner
-    text = json.dumps(decisive, sort_keys=True, default=_plain)
+    for key in ("first_trials", "warm_start"):  # nor could these be given
+        if getattr(config, key):
+            decisive[key] = getattr(config, key)
+    if fork_of:  # its seeds are those of another trial
+        decisive["fork_of"] = [fork_of["search"], fork_of["trial"]]
+    return _digest(decisive)
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -201,7 +223,7 @@ def _least(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _source(hypermodel: keras_tuner.HyperModel) -> str:
+def source_of(hypermodel: keras_tuner.HyperModel) -> str:
     """Return the source of what builds the models; its name where there is no source."""
     builder = getattr(hypermodel, "function", type(hypermodel))
     while isinstance(builder, functools.partial):  # Hydra's own kind is not flattened

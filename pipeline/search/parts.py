@@ -1,9 +1,10 @@
-"""What a configuration names, built: the parts of a search."""
+"""What a configuration names, built: the parts that a search and a replay are made of."""
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import keras_tuner
 
@@ -13,11 +14,24 @@ from pipeline.hypermodels.spaces import SearchSpace
 from pipeline.pruners import Pruner
 from pipeline.search import components
 from pipeline.search.budgeting import Spending
-from pipeline.search.targets import explained
-from pipeline.terminal.progress import Progress
-from pipeline.tracking import check_uri
 from pipeline.training.notices import Notices
 from pipeline.training.trainer import Trainer
+
+
+class Listener(Protocol):
+    """Told what trainings have to say beside their results."""
+
+    def on_features(self, done: int, total: int) -> None:
+        """Told how many of how many examples the frozen layers have seen."""
+        ...
+
+    def on_features_refused(self, reason: str) -> None:
+        """Told why models with frozen layers are trained as a whole."""
+        ...
+
+    def on_notice(self, sentence: str) -> None:
+        """Told what whoever runs the trainings should know."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,13 +44,10 @@ class Parts:
     oracle: keras_tuner.Oracle
     pruner: Pruner
     trainer: Trainer
-    obstacle: str | None
-    """Why MLflow cannot be told anything yet."""
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset) -> "Parts":
         """Build everything, the cheap first, so that a mistake is answered early."""
-        obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
         hypermodel = components.make_hypermodel(config.model, dataset, config.seed)
         space = components.make_space(
             hypermodel, config.hyperparameters, config.compile, config.strategy
@@ -66,7 +77,7 @@ class Parts:
             config.callbacks,
             config.checkpoint.every_seconds,
         )
-        return cls(dataset, hypermodel, space, oracle, pruner, trainer, obstacle)
+        return cls(dataset, hypermodel, space, oracle, pruner, trainer)
 
     def spending(self, config: Config, tell: Callable[[str], None]) -> Spending:
         """Return what follows the costs of a search.
@@ -83,19 +94,19 @@ class Parts:
             tell=tell,
         )
 
-    def equipped(self, config: Config, progress: Progress) -> Trainer:
+    def equipped(self, config: Config, listener: Listener) -> Trainer:
         """Return the trainer with the features that it may reuse, and whom it tells its notices.
 
         Args:
             config: The configuration that this was built of.
-            progress: Told of the features' computation, and of notices.
+            listener: Told of the features' computation, and of notices.
         """
         features = components.make_features(
             config.features,
             Path(config.storage, "features"),
             self.dataset,
-            progress.on_features,
-            progress.on_features_refused,
+            listener.on_features,
+            listener.on_features_refused,
         )
-        notices = Notices(progress.on_notice)
+        notices = Notices(listener.on_notice)
         return dataclasses.replace(self.trainer, features=features, notices=notices)

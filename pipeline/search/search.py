@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pipeline.search.identity import describe
 from pipeline.search.interruption import Interruption
 from pipeline.search.listeners import Listeners, deliver
 from pipeline.search.model_check import check_models
+from pipeline.search.opening import as_begun, opened, tell_oracle
 from pipeline.search.parts import Parts
 from pipeline.search.past_searches import find_ended
 from pipeline.search.pruning import pruning_of
@@ -36,7 +37,7 @@ from pipeline.search.tuner import Tuner
 from pipeline.terminal.beginning import tell_dataset, tell_model
 from pipeline.terminal.closing import tell_result, tell_unfinished
 from pipeline.terminal.progress import Progress, draws_live
-from pipeline.tracking import Delivery, Tracking
+from pipeline.tracking import Delivery, Tracking, check_uri
 from pipeline.training.verification import Verification
 
 
@@ -64,6 +65,7 @@ def run_search(
     varied: Sequence[str] = (),
     config_dir: Path | None = None,
     on_folder: Callable[[Path], None] = lambda _folder: None,
+    fork_of: Mapping[str, str] | None = None,
 ) -> SearchResult:
     """Run one search, or continue it.
 
@@ -75,6 +77,7 @@ def run_search(
         varied: Those of the overrides that its other searches have otherwise.
         config_dir: A folder with groups of the user's own, whose modules are the user's as well.
         on_folder: Told of the search's folder before it begins, however it ends.
+        fork_of: Of a fork, where it comes from, as `SearchBegin.fork_of`.
 
     Returns:
         The finished search.
@@ -96,9 +99,17 @@ def run_search(
     dataset = components.make_dataset(config.dataset, config.training.class_weight, tell)
     config = named(config, dataset.name)
     tell_model(console, config)
+    obstacle = explained("tracking", check_uri, config.tracking.uri, config.tracking.experiment)
     parts = Parts.of(config, dataset)
     begin = describe(
-        config, parts.dataset, parts.hypermodel, parts.oracle, parts.space, overrides, config_dir
+        config,
+        dataset,
+        parts.hypermodel,
+        parts.oracle,
+        parts.space,
+        overrides,
+        config_dir,
+        fork_of or {},
     )
     differs = hidden(config.tracking.uri, list(varied))
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
@@ -113,12 +124,15 @@ def run_search(
         _raise_failure(result.history, ended.path)
         return result
     lost: list[str] = explained("model", check_models, parts.trainer, parts.space.explored)
+    if obstacle is not None:
+        lost = [f"MLflow is told later, as it cannot be now: {obstacle}", *lost]
     what_next = continuation.what_next(config.resume, parts.oracle)
     resume = continuation.resume_of(config.resume, parts.oracle)
+    begin = opened(begin, config, parts, resume)
     with open_folder(storage, begin, resume) as folder, _in_a_sentence(folder.path, what_next):
         # A renamed folder's search keeps the name that its runs in MLflow know.
         name = folder.past.begin.search if folder.past else folder.path.name
-        begin = dataclasses.replace(begin, search=name)
+        begin = dataclasses.replace(as_begun(begin, folder.past), search=name)
         on_folder(folder.path)
         tracking = make_tracking(folder.path)
         if folder.only_undelivered:
@@ -159,9 +173,8 @@ def _run_in(
     )
     files = TrialFiles(folder.path, config.keep_best, begin.direction)
     trainer = parts.equipped(config, progress)
-    if parts.obstacle is not None:
-        lost = [f"MLflow is told later, as it cannot be now: {parts.obstacle}", *lost]
-    for sentence in lost:
+    tell_oracle(parts.oracle, begin)
+    for sentence in [*lost, *(begin.taken_over if folder.past is None else ())]:
         trainer.notices.tell(sentence)
     try:
         tuner = Tuner(

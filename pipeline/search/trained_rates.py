@@ -21,7 +21,7 @@ def trained_rates(history: History, attempt: Attempt, execution: int) -> Trained
     of_epoch: dict[int, Rates] = {}
     before_epoch: dict[int, Rates] = {}
     latest: Rates = {}
-    for trained in _lineage(history, attempt):
+    for trained in history.lineage(attempt):
         for epoch in trained.epochs_of(execution):
             before_epoch[epoch.epoch] = latest
             latest = of_epoch[epoch.epoch] = _rates(epoch)
@@ -30,15 +30,6 @@ def trained_rates(history: History, attempt: Attempt, execution: int) -> Trained
         if best is not None:  # a promoted trial goes on from there
             latest = _rates(best)
     return TrainedRates(of_epoch, before_epoch)
-
-
-def _lineage(history: History, attempt: Attempt) -> list[Attempt]:
-    """Return a trial's attempt, and before it those of the trials that it was promoted from."""
-    completed = {one.begin.trial: one for one in history.attempts if one.completed}
-    lineage = [attempt]
-    while (parent := lineage[0].begin.lineage.get("parent")) is not None:
-        lineage.insert(0, completed[parent])
-    return lineage
 
 
 def _rates(epoch: EpochEnd) -> Rates:

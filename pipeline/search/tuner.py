@@ -84,6 +84,7 @@ class Tuner(keras_tuner.Tuner):
             seed=begin.seed,
             epochs=epochs,
             verification=verification,
+            fork_of=begin.fork_of,
         )
         self._begin = begin
         self._folder = directory

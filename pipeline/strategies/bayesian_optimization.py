@@ -56,6 +56,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         ValueError: An argument is out of range.
     """
 
+    begins_with_defaults = True
+
     def __init__(
         self,
         *,
@@ -93,7 +95,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
         columns = [hp for hp in self.hyperparameters.space if _varies(hp)]
-        completed = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        ended = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        completed = [*self.measured, *ended]
         initial = self.num_initial_points or min(max(3 * len(columns), 3), 10)
         values = None
         if columns and len(completed) >= initial:

@@ -1,6 +1,6 @@
 """Grid search."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras_tuner
@@ -30,6 +30,8 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
         TypeError: The objective is not a `keras_tuner.Objective`, or the seed not an integer.
         ValueError: An argument is out of range.
     """
+
+    takes_measured = False  # its table of all combinations is of one search
 
     def __init__(
         self,
@@ -63,6 +65,10 @@ class GridSearch(Oracle, keras_tuner.oracles.GridSearchOracle):
             self._remaining = combinations(self.hyperparameters)
         unseen = (values for values in self._remaining if values not in self._tried)
         return self._answer(next(unseen, None))
+
+    def values_of(self, hp: Any) -> Sequence[Any]:
+        """Return the values of a hyperparameter that are on the grid."""
+        return grid_values(hp)
 
     def _space_size(self) -> int | None:
         return size(self.hyperparameters, grid_values)

@@ -45,6 +45,8 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         ValueError: An argument is out of range.
     """
 
+    takes_measured = False  # its scores are of trainings of several lengths
+
     def __init__(
         self,
         *,
@@ -160,6 +162,10 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             needed |= {trial.trial_id for trial in self._ranked(completed)[:places]}
         return needed
 
+    def _first_values(self) -> Values | None:
+        """Return None: what to begin with enters the rounds of fresh values."""
+        return None
+
     def _start(self, trial: Any) -> None:
         """Enter a trial among the others, and in the round that its values name."""
         super()._start(trial)
@@ -202,10 +208,13 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         }
 
     def _untried(self) -> Values | None:
-        """Return values that no trial had, None if there are none.
+        """Return values that no trial had, those to begin with first; None if there are none.
 
         What was tried stays tried: an exhausted space is not gone through again until it grows.
         """
+        for opening in self._opening:
+            if opening not in self._tried:
+                return opening
         known = len(self.hyperparameters.space)
         if known == self._exhausted_at:
             return None

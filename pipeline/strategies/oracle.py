@@ -7,13 +7,13 @@ import keras_tuner
 
 from pipeline.seeds import derive_seed
 from pipeline.strategies.arguments import check_objective, check_seed, check_whole_number
-from pipeline.strategies.durable import Durable
+from pipeline.strategies.beginning import Beginning
 from pipeline.strategies.grids import Values, key, size, values_of
 from pipeline.strategies.sampling import sample_unseen
 from pipeline.strategies.scores import ranked, score
 
 
-class Oracle(Durable):
+class Oracle(Beginning):
     """Base of this package's oracles; goes before one of `keras_tuner.oracles` in the bases.
 
     Proposals are a pure function of the arguments and of the trials so far, in the order they
@@ -248,7 +248,8 @@ class Oracle(Durable):
         trial_id = f"{number:04d}"
         if self.max_trials is not None and number >= self.max_trials:
             return self._new_trial(trial_id, {}, "STOPPED")
-        answer = self.populate_space(trial_id)
+        first = self._first_values()
+        answer = self.populate_space(trial_id) if first is None else self._answer(first)
         trial = self._new_trial(trial_id, answer["values"] or {}, answer["status"])
         if trial.status == "RUNNING":
             self._start(trial)

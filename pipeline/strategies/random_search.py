@@ -28,6 +28,8 @@ class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
         ValueError: An argument is out of range.
     """
 
+    begins_with_defaults = True
+
     def __init__(
         self,
         *,

@@ -140,6 +140,37 @@ def best_model_of_run(run_id: str, uri: str | None = None) -> Any:
         return mlflow.keras.load_model(path)
 
 
+def runs_of_model(uri: str, experiment: str, model: str) -> list[tuple[str, str]]:
+    """Return the searches of a model that an experiment has, the newest first.
+
+    Args:
+        uri: The tracking store.
+        experiment: The experiment's name.
+        model: The model, as the tag `pipeline.model` names it.
+
+    Returns:
+        Each search's identifier, and that of its run; none where there is no such experiment.
+
+    Raises:
+        ValueError: The address can never work.
+        ConnectionError: The store cannot be reached.
+    """
+    if (obstacle := check_uri(uri)) is not None:
+        raise ConnectionError(f"{redact(uri)} cannot be read: {obstacle}")
+    path = sqlite_path(uri)
+    if path is not None and not database.is_ready(path):
+        return []
+    client = open_client(uri)
+    try:
+        known = client.get_experiment_by_name(experiment)
+        found = [] if known is None else [*Store(client, known.experiment_id).find_of_model(model)]
+    except MlflowException as error:
+        reason = describe_error(uri, error)
+        raise ConnectionError(f"{redact(uri)} cannot be read: {reason}") from None
+    newest = sorted(found, key=lambda run: int(run.info.start_time), reverse=True)
+    return [(run.data.tags["pipeline.search"], run.info.run_id) for run in newest]
+
+
 def _trials(client: MlflowClient, search: Run) -> dict[str, Run]:
     """Return the run of each trial's newest attempt."""
     found = Store(client, search.info.experiment_id).find_trials(search.info.run_id)

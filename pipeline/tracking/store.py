@@ -103,6 +103,18 @@ class Store:
         """
         return self._find_of_sweep("search", sweep)
 
+    def find_of_model(self, model: str) -> Iterator[Run]:
+        """Find the runs of the searches of a model.
+
+        Args:
+            model: As the tag `pipeline.model` names it.
+
+        Yields:
+            The runs, in no certain order.
+        """
+        of_kind, of_model = condition("pipeline.kind", "search"), condition("pipeline.model", model)
+        return self._search(f"{of_kind} and {of_model}")
+
     def _find_of_sweep(self, kind: str, sweep: str) -> Iterator[Run]:
         of_kind, of_sweep = condition("pipeline.kind", kind), condition("pipeline.sweep", sweep)
         return self._search(f"{of_kind} and {of_sweep}")

@@ -1,6 +1,6 @@
 """A search in words: its description in MLflow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.journal.attempts import distinct
@@ -52,8 +52,17 @@ def _sentence(history: History) -> str:
     verb = "minimises" if begin.direction == "min" else "maximises"
     return (
         f"**{begin.name}** {verb} {begin.objective} of {begin.model} on {begin.dataset} with the "
-        f"strategy {begin.strategy}: {state}, {_progress(history)}."
+        f"strategy {begin.strategy}: {state}, {_progress(history)}.{_origin(begin.fork_of)}"
     )
+
+
+def _origin(fork_of: Mapping[str, str]) -> str:
+    """Say what a search is a fork of, with a link where there is a page."""
+    if not fork_of:
+        return ""
+    what = f"trial {fork_of['trial']} of {fork_of['search']}"
+    page = fork_of.get("page")
+    return f" It is a fork of {f'[{what}]({page})' if page else what}."
 
 
 _STATES = {

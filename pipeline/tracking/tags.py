@@ -80,4 +80,7 @@ def _shared(begin: SearchBegin) -> dict[str, str]:
     )
     tags = {f"pipeline.{name}": str(getattr(begin, name)) for name in names}
     tags |= {"mlflow.source.name": "python -m pipeline", "mlflow.source.type": "LOCAL"}
+    if begin.fork_of:
+        tags["pipeline.fork_of"] = begin.fork_of["search"]
+        tags["pipeline.fork_of_trial"] = begin.fork_of["trial"]
     return tags if begin.sweep is None else {**tags, "pipeline.sweep": begin.sweep}

@@ -252,3 +252,21 @@ class TestOverride:
             override(space, {name: value})
         assert sentence in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_stated_defaults_are_known():
+    def build(hp):
+        hp.Float("rate", 0.1, 1.0, default=0.1)
+        hp.Float("drop", 0.1, 1.0)
+        hp.Int("units", 1, 9, 1, "linear", 4)
+        hp.Int("layers", 1, 9)
+        if hp.Choice("kind", ["a", "b"]) == "b":
+            hp.Choice("other", [1, 2], default=2)
+        hp.Boolean("off", default=False)
+        hp.Boolean("on")
+        with hp.conditional_scope("kind", ["b"]):
+            hp.Int("size", 1, 9, default=3)
+        return tiny_model()
+
+    stated = discover(build).stated
+    assert stated == {"rate": 0.1, "units": 4, "other": 2, "off": False, "size": 3}
