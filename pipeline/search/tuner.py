@@ -141,8 +141,7 @@ class Tuner(keras_tuner.Tuner):
             message = sentence(error)
             raise
         finally:
-            best = self.best_trial()
-            trial = best.trial_id if best else None
+            trial = best.trial_id if (best := self.best_trial()) else None
             limit = self._budgeting.key if status is Status.COMPLETED else None
             end = SearchEnd(status, trial, message, time.time(), limit == "seconds", wrong, limit)
             for callback in self._callbacks:

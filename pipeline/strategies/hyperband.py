@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ import keras_tuner
 from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.grids import Values, key
 from pipeline.strategies.oracle import Oracle
+from pipeline.strategies.rounds import one_path
 from pipeline.strategies.tried import Tried
 
 
@@ -110,12 +111,12 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
         Returns:
             The trials that are left.
         """
-        brackets = self._get_num_brackets()
+        brackets, rounds = self._get_num_brackets(), self._get_num_rounds(self._current_bracket)
         most = self._get_size(brackets - 1, 0)
         for last, started in itertools.product(range(brackets), range(most, 0, -1)):
             self._last_bracket, self._share = last, Fraction(started, most)
             left = [*self._left()]
-            needed = left if known else self._one_path(left)
+            needed = left if known else one_path(left[:rounds], len(self._rounds))
             if sum(trials * (trial + length * epoch) for trials, length in needed) <= seconds:
                 break
         return sum(trials for trials, _ in left)
@@ -252,8 +253,7 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
 
     def _size(self, bracket: int, round_number: int) -> int:
         """Return how many trials a round has at most, as far as they can be afforded."""
-        whole: int = self._get_size(bracket, round_number)
-        return math.ceil(self._share * whole)
+        return math.ceil(self._share * int(self._get_size(bracket, round_number)))
 
     def _places(self, round_number: int, started: int, size: int) -> int:
         """Return how many trials a round takes of those that the bracket started with."""
@@ -275,14 +275,6 @@ class Hyperband(Oracle, keras_tuner.oracles.HyperbandOracle):
             size = self._size(bracket, round_number)
             yield self._places(round_number, started, size), epochs - trained
             trained = epochs
-
-    def _one_path(self, left: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return what is left of this round, and one trial of each later one of its bracket."""
-        current, rounds = len(self._rounds) - 1, self._get_num_rounds(self._current_bracket)
-        return [
-            (trials if number <= current else 1, length)
-            for number, (trials, length) in enumerate(left[:rounds])
-        ]
 
     def _left(self) -> Iterator[tuple[int, int]]:
         """Yield trials and epochs as `_plan` does, of those that have not ended."""
