@@ -60,7 +60,7 @@ def test_everything_the_journal_says_is_in_mlflow(store, folder):
         assert points(store, run) == expected
         shared = {"search": "s1", "strategy": "random", "dataset": "digits", "model": "mlp"}
         shared |= {"objective": "val_loss", "direction": "min", "fingerprint": "f"}
-        shared |= {"sweep": "sweep-1"}
+        shared |= {"sweep": "sweep-1", "pruner": "none"}
         own = {"kind": "trial", "trial": trial, "attempt": "0", "status": "COMPLETED"}
         own |= {"initial_epoch": "0", "epochs": "3"}
         tags = {f"pipeline.{key}": value for key, value in (shared | own).items()}
