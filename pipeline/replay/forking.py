@@ -1,9 +1,10 @@
 """A fork: a search of its own with one trial, which begins as a trial of another search did."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from pipeline.configuration.config import Config, ConfigError
+from pipeline.configuration.config import Budget, Config, ConfigError
 from pipeline.configuration.recorded import changed_keys, recorded
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import SearchBegin
@@ -49,7 +50,16 @@ def fork_config(begin: SearchBegin, attempt: Attempt, overrides: Sequence[str]) 
         hyperparameters=hyperparameters,
         first_trials=[attempt.hyperparameters],
         warm_start=[],
+        budget=_without_limits(config.budget, changed),
+        max_seconds=config.max_seconds if "max_seconds" in changed else None,
         strategy=dict(_STRATEGY),
         pruner={"_target_": "pipeline.pruners.NoPruner"},
         names=dataclasses.replace(config.names, strategy="fork", pruner="none"),
     )
+
+
+def _without_limits(budget: Budget, changed: Collection[str]) -> Budget:
+    """Return a budget without the limits that the other search had; one trial is all there is."""
+    limits = [one.name for one in dataclasses.fields(budget) if one.name != "grace"]
+    others: dict[str, Any] = {name: None for name in limits if f"budget.{name}" not in changed}
+    return dataclasses.replace(budget, **others)
