@@ -6,7 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import cases, comparison, memory, pruning, pruning_curves, report, startup
+from benchmarks import (
+    cases,
+    comparison,
+    memory,
+    pruning_curves,
+    report,
+    startup,
+)
 from benchmarks.contenders import (
     arithmetic,
     arithmetic_fused,
@@ -194,13 +201,3 @@ def test_pruners_on_curves(capsys):
 
 def test_report(tmp_path):
     assert all(figure > 0 for figure in report.measure(12, 2, tmp_path))
-
-
-def test_a_search_is_pruned_in_a_process_of_its_own():
-    plain, pruned = (
-        pruning.search("digits", pruner, 0, trials=3, epochs=2) for pruner in ("none", "asha")
-    )
-    assert (plain.epochs, pruned.epochs < 6) == (6, True)
-    _, share, _, epochs, *_ = pruning.row([pruned], [plain])
-    assert float(share) > 0
-    assert float(epochs) == pytest.approx(pruned.epochs / 6, abs=0.01)

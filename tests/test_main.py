@@ -92,7 +92,7 @@ def test_from_an_installed_wheel(tmp_path, site):
 
     helped = fresh("--help", tmp_path, **path)
     assert (helped.code, helped.err) == (0, "")
-    assert "strategy: bayesian, grid, hyperband, random" in helped.out
+    assert "strategy: auto, bayesian, cmaes, gp, grid, hyperband, qmc, random, tpe" in helped.out
     shown = fresh("--cfg job strategy=hyperband", tmp_path, **path)
     assert (shown.code, shown.err) == (0, "")
     assert "_target_: pipeline.strategies.Hyperband" in shown.out

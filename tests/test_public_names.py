@@ -28,11 +28,16 @@ NAMES = [
     "pipeline.preprocessing.TableEncoding",
     "pipeline.preprocessing.TextEncoding",
     "pipeline.preprocessing.WindowScaling",
+    "pipeline.strategies.Auto",
     "pipeline.strategies.BayesianOptimization",
+    "pipeline.strategies.CMAES",
+    "pipeline.strategies.GP",
     "pipeline.strategies.GridSearch",
     "pipeline.strategies.Hyperband",
     "pipeline.strategies.Oracle",
+    "pipeline.strategies.QMC",
     "pipeline.strategies.RandomSearch",
+    "pipeline.strategies.TPE",
 ]
 
 

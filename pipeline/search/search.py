@@ -113,7 +113,8 @@ def run_search(
     )
     differs = hidden(config.tracking.uri, list(varied))
     begin = dataclasses.replace(begin, sweep=sweep, varied=differs)
-    for sentence in dataset.notes:
+    chosen = getattr(parts.oracle, "reason", None)  # that of a strategy which chooses another
+    for sentence in (*dataset.notes, *([chosen] if chosen else [])):
         tell(sentence)
     if config.max_seconds is not None:
         tell("max_seconds is now called budget.seconds; the old name will go on to work")

@@ -1,5 +1,7 @@
 """What the oracles' arguments must be."""
 
+import importlib.util
+
 import keras_tuner
 
 
@@ -16,6 +18,30 @@ def check_whole_number(name: str, value: object, minimum: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}; received {value!r}")
+
+
+def check_boolean(name: str, value: object) -> None:
+    """Raise a ValueError unless an argument is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false; received {value!r}")
+
+
+def check_installed(strategy: str, module: str, package: str) -> None:
+    """Raise a ValueError unless the package that a strategy needs is installed.
+
+    Args:
+        strategy: The strategy, which is also the name of the extra that brings the package.
+        module: What would be imported.
+        package: What people call it.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ValueError(
+            f"strategy={strategy} needs {package}, which is not installed; "
+            f'pip install -e ".[{strategy}]" brings it'
+        )
 
 
 def check_seed(seed: object) -> None:

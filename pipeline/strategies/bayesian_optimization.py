@@ -1,40 +1,41 @@
 """Bayesian optimization with a Gaussian process."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner
 import numpy as np
-from scipy.optimize import minimize_scalar
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Matern
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from pipeline.seeds import derive_seed
+from pipeline.strategies.acquisition import Merit, best_points
 from pipeline.strategies.arguments import check_whole_number
-from pipeline.strategies.grids import Values, is_active, key, values_of
+from pipeline.strategies.coordinates import Array, Coordinates
+from pipeline.strategies.gaussian_process import GaussianProcess, fit
+from pipeline.strategies.grids import Values
 from pipeline.strategies.oracle import Oracle
-from pipeline.strategies.sampling import choose, from_unit, to_unit
 
-_CANDIDATES = 1000  # random combinations whose bound is computed
-_BEST = 5  # of them, around which finer ones are tried
-_NEIGHBOURS = 20  # tried around each of those, at each width
-_WIDTHS = (0.1, 0.03, 0.01)  # standard deviations, where the whole range is 1
-_RESAMPLED = 0.1  # share of a neighbour's hyperparameters that are drawn anew
-_LENGTHS = (0.05, 20.0)  # shortest and longest length scale, where the whole range is 1
-_MOST_POINTS = 500  # the Gaussian process takes cubic time
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
+_CLOSE = 0.05  # length scales within which a point counts as one that was tried
+_KNOWN_OF = ("COMPLETED", "PRUNED")  # statuses of the trials that it learns from
+_KNOWN = 3  # best points of earlier trials around which others are tried
+_LAST = 1e12  # puts points that cannot be told from tried ones behind all others
+_MOST_POINTS = 250  # the Gaussian process takes cubic time
 
 
 class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracle):
     """Proposes where a Gaussian process over the scores so far expects or hopes for good ones.
 
-    The process (a Matern kernel of smoothness 2.5 and one length scale) and the lower confidence
-    bound are KerasTuner's. Repaired: no combination is proposed twice while others remain; only
+    The process has KerasTuner's kernel, a Matern one of smoothness 2.5, but a length scale for
+    each hyperparameter, found together with the noise of the scores. The lower confidence bound
+    that it proposes by is KerasTuner's as well, but no point counts that is so close to a tried
+    one that the process could not tell the two apart: it would learn nothing from it, and propose
+    the next such point. Other repairs: no combination is proposed twice while others remain; only
     finite scores of COMPLETED trials enter; ranges with a float step keep all their values apart;
-    far-off bad scores do not flatten the rest; the bound is minimised over random candidates and
-    neighbours of the best, which is many times faster than KerasTuner's 50 descents.
+    values without an order are equally far from each other; far-off bad scores do not flatten the
+    rest; candidates are random ones and neighbours of the best, predicted at once, which is many
+    times faster than KerasTuner's 50 descents.
 
     Args:
         objective: The metric to optimise.
@@ -44,7 +45,8 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         num_initial_points: COMPLETED trials with random values before the process is asked, at
             least 1. None: three for each hyperparameter that varies (as in KerasTuner), but at
             least 3 and at most 10, so that a search of 20 trials is not mostly random.
-        alpha: Expected noise of the scores, as a variance relative to that of all scores; above 0.
+        alpha: Expected noise of the scores, as a variance relative to that of all scores; above
+            0. None: the likeliest.
         beta: How much uncertainty attracts, in standard deviations; 0 only exploits. KerasTuner's
             default, 2.6, still explores when a search of a few dozen trials ends.
         max_attempts: How often a trial is tried before it is FAILED, at least 1.
@@ -66,7 +68,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         seed: int,
         max_trials: int,
         num_initial_points: int | None = None,
-        alpha: float = 1e-4,
+        alpha: float | None = None,
         beta: float = 1.0,
         max_attempts: int = 1,
         tune_new_entries: bool = True,
@@ -75,7 +77,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         check_whole_number("max_trials", max_trials, 1)
         if num_initial_points is not None:
             check_whole_number("num_initial_points", num_initial_points, 1)
-        if not (_is_number(alpha) and alpha > 0):
+        if alpha is not None and not (_is_number(alpha) and alpha > 0):
             raise ValueError(f"alpha must be a number above 0; received {alpha!r}")
         if not (_is_number(beta) and beta >= 0):
             raise ValueError(f"beta must be a number of at least 0; received {beta!r}")
@@ -91,144 +93,137 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
             alpha=alpha,
             beta=beta,
         )
+        self._coordinates = Coordinates(self.hyperparameters)
+        self._points: dict[int, Array] = {}  # of trials that have ended, in these coordinates
+        self._declared_then = len(self.hyperparameters.space)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
-        columns = [hp for hp in self.hyperparameters.space if _varies(hp)]
-        ended = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
-        completed = [*self.measured, *ended]
-        initial = self.num_initial_points or min(max(3 * len(columns), 3), 10)
+        if len(self.hyperparameters.space) != self._declared_then:
+            self._declared_then = len(self.hyperparameters.space)
+            self._coordinates = Coordinates(self.hyperparameters)
+            self._points.clear()
+        columns = len(self._coordinates.columns)
+        ended = [trial for trial in self.trials.values() if trial.status in _KNOWN_OF]
+        known = [*self.measured, *ended]
+        initial = self.num_initial_points or min(max(3 * columns, 3), 10)
+        scored = any(trial.status == "COMPLETED" for trial in known)
         values = None
-        if columns and len(completed) >= initial:
-            values = self._most_promising(columns, completed)
+        if columns and scored and len(known) >= initial:
+            values = self._most_promising(known)
         return self._answer(self._unseen(self._tried) if values is None else values)
 
-    def _most_promising(self, columns: Sequence[Any], completed: Sequence[Any]) -> Values | None:
-        """Return the unseen candidate with the lowest bound, None if all were seen."""
-        bound = self._bound(columns, completed)
+    def _most_promising(self, known: Sequence[Any]) -> Values | None:
+        """Return the unseen candidate that is worth most, None if all were seen."""
+        coordinates = self._coordinates
+        scores = self._scores(known)
+        chosen = _chosen(scores)
+        scores, known = scores[chosen], [known[number] for number in chosen]
+        points = np.array([self._point_of(trial) for trial in known])
+        process = self._process(points, _evened(scores))
+        expected, _, _ = process.predict(coordinates.features_of(points))
         generator = np.random.default_rng(derive_seed(self.seed, "candidates", len(self.trials)))
-        pool = self._candidates(columns, generator.random((_CANDIDATES, len(columns))), bound)
-        for width in _WIDTHS:
-            near = [_neighbours(point, width, generator) for _, point, _ in pool[:_BEST]]
-            if near:
-                pool += self._candidates(columns, np.concatenate(near), bound)
-                pool.sort(key=lambda candidate: candidate[0])
-        return pool[0][2] if pool else None
+        candidates = best_points(
+            coordinates,
+            self._merit(process),
+            points[np.argsort(expected, kind="stable")[:_KNOWN]],
+            generator,
+        )
+        combinations = (coordinates.values_at(point) for point in candidates)
+        return next((v for v in combinations if v not in self._tried), None)
 
-    def _candidates(
-        self, columns: Sequence[Any], points: Array, bound: Callable[[Array], Array]
-    ) -> list[tuple[float, Array, Values]]:
-        """Return the unseen combinations nearest to points: bound, point, values; lowest first."""
-        combined: dict[str, Values] = {}
-        for point in points:
-            values = _values(self.hyperparameters, columns, point)
-            combined.setdefault(key(values), values)
-        unseen = [values for values in combined.values() if values not in self._tried]
-        if not unseen:
-            return []
-        vectors = _vectors(columns, unseen)
-        return sorted(
-            zip(bound(vectors).tolist(), vectors, unseen, strict=True), key=lambda item: item[0]
+    def _scores(self, known: Sequence[Any]) -> Array:
+        """Return the scores of trials, the lower the better.
+
+        A pruned trial was worse than others of as many epochs, so it is not better than the
+        median of the COMPLETED ones, however good it looked by then.
+        """
+        sign = -1.0 if self.objective.direction == "max" else 1.0
+        completed = [sign * trial.score for trial in known if trial.status == "COMPLETED"]
+        median = float(np.median(completed))
+        return np.array(
+            [
+                sign * trial.score
+                if trial.status == "COMPLETED"
+                else max([median, *_reported(trial, self.objective.name, sign)])
+                for trial in known
+            ]
         )
 
-    def _bound(self, columns: Sequence[Any], completed: Sequence[Any]) -> Callable[[Array], Array]:
-        """Fit the process and return its lower confidence bound (lower is more promising)."""
-        sign = -1.0 if self.objective.direction == "max" else 1.0
-        chosen = self._chosen(completed)
-        points = _vectors(columns, [trial.hyperparameters.values for trial in chosen])
-        scores = _without_outliers(np.array([sign * trial.score for trial in chosen]))
-        process = GaussianProcessRegressor(
-            Matern(length_scale_bounds=_LENGTHS, nu=2.5),
-            alpha=self.alpha,
-            normalize_y=True,
-            optimizer=_most_likely_length,
-        ).fit(points, scores)
-        ongoing = [trial.hyperparameters.values for trial in self.ongoing_trials.values()]
-        if ongoing:  # as in KerasTuner: pretend a rather bad result, so as to look elsewhere
-            running = _vectors(columns, ongoing)
-            mean, deviation = process.predict(running, return_std=True)
-            process = GaussianProcessRegressor(
-                process.kernel_, alpha=self.alpha, normalize_y=True, optimizer=None
-            ).fit(np.concatenate([points, running]), np.concatenate([scores, mean + deviation]))
+    def _point_of(self, ended: Any) -> Array:
+        """Return where a trial is, whose values change no more."""
+        point = self._points.get(id(ended))
+        if point is None:
+            (point,) = self._coordinates.points_of([ended.hyperparameters.values])
+            self._points[id(ended)] = point
+        return point
 
-        def bound(vectors: Array) -> Array:
-            mean, deviation = process.predict(vectors, return_std=True)
-            return np.asarray(mean - self.beta * deviation)
+    def _process(self, points: Array, scores: Array) -> GaussianProcess:
+        """Fit the process to scores; trials that run count as rather bad."""
+        coordinates = self._coordinates
+        process = fit(coordinates.features_of(points), coordinates.features, scores, self.alpha)
+        running = [trial.hyperparameters.values for trial in self.ongoing_trials.values()]
+        if not running:
+            return process
+        # As in KerasTuner: pretend a rather bad result, so as to look elsewhere.
+        features = coordinates.features_of(coordinates.points_of(running))
+        mean, deviation, _ = process.predict(features)
+        return process.after(features, mean + deviation)
 
-        return bound
+    def _merit(self, process: GaussianProcess) -> Merit:
+        coordinates = self._coordinates
 
-    def _chosen(self, completed: Sequence[Any]) -> Sequence[Any]:
-        """Return the trials for the process: all, or the best and the newest if they are many."""
-        if len(completed) <= _MOST_POINTS:
-            return completed
-        half = _MOST_POINTS // 2
-        older, newest = completed[:-half], completed[-half:]
-        return [*self._ranked(older)[:half], *newest]
+        def merit(points: Array) -> Array:
+            mean, deviation, distance = process.predict(coordinates.features_of(points))
+            worth = self.beta * deviation - mean
+            return np.asarray(np.where(distance < _CLOSE, worth - _LAST, worth))
+
+        return merit
 
 
-def _varies(hp: Any) -> bool:
-    values = values_of(hp)
-    return values is None or len(values) > 1
+def _chosen(scores: Array) -> Sequence[int]:
+    """Return which trials the process is fitted to: all, or the best and newest if they are many.
+
+    Args:
+        scores: Of all trials, in the order they started; the lower the better.
+    """
+    if len(scores) <= _MOST_POINTS:
+        return range(len(scores))
+    half = _MOST_POINTS // 2
+    best = np.argsort(scores[:-half], kind="stable")[:half]
+    return [*best.tolist(), *range(len(scores) - half, len(scores))]
 
 
-def _values(space: Any, columns: Sequence[Any], point: Array) -> Values:
-    """Return the combination at a point; what does not vary has no coordinate and needs none."""
-    fractions = {id(hp): fraction for hp, fraction in zip(columns, point.tolist(), strict=True)}
-    return choose(space, lambda hp: from_unit(hp, fractions.get(id(hp), 0)))
+def _reported(pruned: Any, objective: str, sign: float) -> Sequence[float]:
+    """Return the best value that a pruned trial has reported, the lower the better, if any."""
+    if not pruned.metrics.exists(objective):
+        return []
+    values = [sign * entry.mean() for entry in pruned.metrics.get_history(objective)]
+    finite = [float(value) for value in values if math.isfinite(value)]
+    return [min(finite)] if finite else []
 
 
-def _vectors(columns: Sequence[Any], combinations: Iterable[Values]) -> Array:
-    """Return one row a combination; an inactive or later declared hyperparameter is at default."""
-    return np.array(
-        [
-            [to_unit(hp, values[hp.name] if _has(hp, values) else hp.default) for hp in columns]
-            for values in combinations
-        ]
+def _evened(scores: Array) -> Array:
+    """Return values for the process, the lower the better; mean 0.
+
+    Losses of trainings lie close together where they are good, and far apart where they are bad,
+    up to 10**9 and more where one diverged; a process that is alike everywhere would fit the bad
+    ones. So half of a value is the quantile of the score's rank, as in Salinas et al. ("A
+    quantile-based approach for hyperparameter transfer learning", ICML 2020), and half the score
+    itself, where the worse ones count as far from the median as the best is.
+    """
+    ranks = ndtri((rankdata(scores) - 0.5) / len(scores))
+    median, best = np.median(scores), scores.min()
+    return _standardised(
+        _standardised(ranks) + _standardised(np.minimum(scores, 2 * median - best))
     )
 
 
-def _has(hp: Any, values: Values) -> bool:
-    return hp.name in values and is_active(hp, values)
-
-
-def _neighbours(point: Array, width: float, generator: np.random.Generator) -> Array:
-    """Return points around one: normal deviations, and some coordinates drawn anew."""
-    shape = (_NEIGHBOURS, len(point))
-    moved = np.clip(point + generator.normal(0, width, shape), 0, 1)
-    return np.where(generator.random(shape) < _RESAMPLED, generator.random(shape), moved)
-
-
-def _without_outliers(scores: Array) -> Array:
-    """Limit bad scores to Tukey's outer fence.
-
-    A diverged training may score 10**9 where all others are near 1; in proportion to it, the
-    others would all look the same.
-    """
-    lower, upper = np.quantile(scores, [0.25, 0.75])
-    return np.asarray(np.minimum(scores, upper + 3 * (upper - lower)))
-
-
-def _most_likely_length(
-    objective: Callable[..., float],
-    initial: Array,  # noqa: ARG001
-    bounds: Array,
-) -> tuple[Array, float]:
-    """Return the logarithm of the likeliest length scale, and its negative log likelihood.
-
-    The likelihood may have several peaks, so a grid comes before the descent. Both stay clear of
-    the bounds: with few or equal scores the likelihood rises up to the end, and scikit-learn
-    would warn of something that a user need not care about.
-    """
-
-    def cost(length: float) -> float:
-        return objective(np.array([length]), eval_gradient=False)
-
-    low, high = bounds[0]
-    grid = np.linspace(low, high, 14)[1:-1]
-    best = int(np.argmin([cost(length) for length in grid]))
-    around = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    found = minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 0.01})
-    return np.array([found.x]), float(found.fun)
+def _standardised(values: Array) -> Array:
+    """Return values with mean 0 and variance 1, zeros if they are all equal."""
+    deviations = values - values.mean()
+    spread = values.std()
+    return np.asarray(deviations / spread if spread > 0 else np.zeros_like(values))
 
 
 def _is_number(value: object) -> bool:

@@ -86,6 +86,23 @@ def choose(space: keras_tuner.HyperParameters, value: Callable[[Any], Any]) -> V
     return values
 
 
+def choose_at(
+    space: keras_tuner.HyperParameters, columns: Iterable[Any], fractions: Iterable[float]
+) -> Values:
+    """Give every active hyperparameter the value at its fraction, as `from_unit` maps it.
+
+    Args:
+        space: The search space.
+        columns: Those of its hyperparameters that have a fraction; the others have one value.
+        fractions: One for each, from 0 to 1.
+
+    Returns:
+        As `choose` does.
+    """
+    given = {id(hp): float(fraction) for hp, fraction in zip(columns, fractions, strict=True)}
+    return choose(space, lambda hp: from_unit(hp, given.get(id(hp), 0.0)))
+
+
 def from_unit(hp: Any, fraction: float) -> Any:
     """Map a number from 0 to 1 to a value, so that uniform numbers give the declared sampling."""
     values = values_of(hp)

@@ -130,7 +130,9 @@ CONFIGURATION = [
     Bad("+compile.weights=1", "'compile.weights' is not known", "loss, metrics, optimizer"),
     Bad("++training.other=1", "'training.other' is not known", "class_weight, epochs"),
     Bad("strategies=random", "'strategies' is not known", "did you mean 'strategy'?"),
-    Bad("strategy=hypeband", "strategy=hypeband", "allowed: bayesian, grid, hyperband, random"),
+    Bad(
+        "strategy=hypeband", "strategy=hypeband", "auto, bayesian, cmaes, gp, grid, hyperband, qmc"
+    ),
     Bad("dataset=digit", "dataset=digit is not known", "breast_cancer, cifar10, csv, diabetes"),
     Bad("model=mpl", "model=mpl is not known", "allowed: cnn, mlp, sequence, text, transfer"),
     Bad("experiment=quik", "experiment=quik is not known", "allowed: quick"),
@@ -383,6 +385,9 @@ PARTS = [
     ),
     Bad("dataset=wine strategy.max_trials=null", "received None", "integer of at least 1"),
     Bad("dataset=wine strategy=bayesian +strategy.alpha=-1", "received -1", "a number above 0"),
+    Bad("dataset=wine strategy=tpe strategy.n_startup_trials=0", "received 0", "of at least 1"),
+    Bad("dataset=wine strategy=cmaes strategy.popsize=1", "received 1", "integer of at least 2"),
+    Bad("dataset=wine strategy=qmc strategy.qmc_type=latin", "'latin'", "sobol or halton"),
     Bad("dataset=wine tracking.uri=mlruns", "received 'mlruns'", "sqlite:///mlflow.db"),
     Bad("dataset=wine tracking.uri=ftp://x", "scheme 'ftp' is unknown", "http://host:port"),
     Bad("dataset=wine tracking.uri=sqlite:///mine.py", "mine.py'", "sqlite:///mlflow.db"),

@@ -173,6 +173,7 @@ GROWING = {
     "random": ("strategy.max_trials=2", "strategy.max_trials=4"),
     "bayesian": ("strategy.max_trials=3", "strategy.max_trials=4"),
     "hyperband": ("", "strategy.hyperband_iterations=2"),
+    "tpe": ("strategy.max_trials=3", "strategy.max_trials=4"),
 }
 
 
@@ -181,12 +182,14 @@ GROWING = {
     [
         *(pytest.param(one, marks=pytest.mark.thorough) for one in ("random", "bayesian")),
         "hyperband",
+        "tpe",
     ],
 )
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]
     line = f"{WINE} strategy={strategy} training.epochs=2"
     line += " +strategy.num_initial_points=2" if strategy == "bayesian" else ""
+    line += " strategy.n_startup_trials=2" if strategy == "tpe" else ""
     assert command(f"{line} {small}").code == 0
     (before,) = searches(tmp_path)
     extended = command(f"{line} {large}")

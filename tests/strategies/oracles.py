@@ -5,7 +5,17 @@ import itertools
 import keras_tuner
 import pytest
 
-from pipeline.strategies import BayesianOptimization, GridSearch, Hyperband, RandomSearch, grids
+from pipeline.strategies import (
+    CMAES,
+    QMC,
+    TPE,
+    Auto,
+    BayesianOptimization,
+    GridSearch,
+    Hyperband,
+    RandomSearch,
+    grids,
+)
 
 LOSS = keras_tuner.Objective("val_loss", "min")
 BUDGETS = {
@@ -13,6 +23,10 @@ BUDGETS = {
     GridSearch: {"max_trials": 10},
     BayesianOptimization: {"max_trials": 8, "num_initial_points": 5},
     Hyperband: {"max_epochs": 4, "factor": 2, "hyperband_iterations": 2},
+    TPE: {"max_trials": 9, "n_startup_trials": 4, "n_ei_candidates": 24},
+    CMAES: {"max_trials": 11, "popsize": 4},
+    QMC: {"max_trials": 8, "qmc_type": "sobol", "scramble": True},
+    Auto: {"max_trials": 13},
 }
 ALL = pytest.mark.parametrize("strategy", BUDGETS, ids=lambda strategy: strategy.__name__)
 

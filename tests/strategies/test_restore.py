@@ -41,10 +41,22 @@ def restored_from(oracle, proposed=None):
             attempts=oracle._run_times[trial_id],
             message=oracle.trials[trial_id].message,
             declared=oracle.declared_by(trial_id),
+            partial=partial_of(oracle.trials[trial_id]),
         )
         for trial_id in oracle.start_order
     ]
-    return [RestoredTrial(**json.loads(json.dumps(asdict(record)))) for record in records]
+    read = [json.loads(json.dumps(asdict(record))) for record in records]
+    return [
+        RestoredTrial(**(one | {"partial": {int(k): v for k, v in one["partial"].items()}}))
+        for one in read
+    ]
+
+
+def partial_of(trial):
+    """Return what a pruned trial has reported, by epoch."""
+    if trial.status != "PRUNED":
+        return {}
+    return {entry.step: entry.mean() for entry in trial.metrics.get_history("val_loss")}
 
 
 def build_and_score(trial):
@@ -118,6 +130,52 @@ def test_what_was_running_is_proposed_again_first(strategy):
     assert values(again) == values([running[1], running[3]])
     assert {trial.status for trial in again} == {"RUNNING"}
     assert continued.create_trial("tuner 2").trial_id == "0004"
+
+
+TUNERS = [f"tuner {number}" for number in range(3)]
+
+
+def end_one(oracle, trial):
+    """End a trial, as its number decides: every fifth fails, and every fifth is pruned."""
+    number, value = int(trial.trial_id), loss(trial.hyperparameters.values)
+    if number % 5 == 2:
+        oracle.prune_trial(trial, {0: value + 1, 1: value, 2: math.nan})
+    else:
+        end(oracle, trial, None if number % 5 == 4 else value)
+
+
+def run_in_parallel(oracle, limit=10_000):
+    """Run trials three at a time, of which always the newest ends; up to `limit` proposals."""
+    told = []
+    running = {}
+    while len(told) < limit:
+        free = [tuner for tuner in TUNERS if tuner not in running]
+        if not free:
+            end_one(oracle, running.pop(max(running, key=lambda t: running[t].trial_id)))
+            continue
+        trial = oracle.create_trial(free[0])
+        if trial.status != "RUNNING":
+            if not running:
+                break
+            end_one(oracle, running.pop(max(running, key=lambda t: running[t].trial_id)))
+            continue
+        running[free[0]] = trial
+        told.append((trial.trial_id, dict(trial.hyperparameters.values)))
+    return told
+
+
+@ALL
+@pytest.mark.parametrize("killed", [3, 5, 7])
+def test_continues_a_parallel_search(strategy, killed):
+    expected = run_in_parallel(make(strategy, seed=5))
+    assert len(expected) > 7
+    interrupted = make(strategy, seed=5)
+    begun = run_in_parallel(interrupted, limit=killed)
+    continued = make(strategy, seed=5)
+    continued.restore(restored_from(interrupted))
+    again = sum(interrupted.trials[t].status == "RUNNING" for t in interrupted.start_order)
+    assert again
+    assert begun + run_in_parallel(continued)[again:] == expected
 
 
 @ALL
