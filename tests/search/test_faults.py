@@ -56,7 +56,35 @@ LINES = {
         "strategy=bayesian strategy.max_trials=8 +strategy.num_initial_points=3 training.epochs=3 "
         "training.executions_per_trial=2 pruner=median pruner.n_startup_trials=2"
     ),
+    "tpe, asha": (
+        "strategy=tpe strategy.n_startup_trials=3 strategy.max_trials=8 training.epochs=4 "
+        "pruner=asha pruner.reduction_factor=2"
+    ),
 }
+_SAMPLERS = {
+    "random": "strategy=random",
+    "bayesian": "strategy=bayesian +strategy.num_initial_points=3",
+    "tpe": "strategy=tpe strategy.n_startup_trials=3",
+    "cmaes": "strategy=cmaes",
+    "qmc": "strategy=qmc",
+    "auto": "strategy=auto",
+}
+_PRUNERS = {
+    "median": "pruner=median pruner.n_startup_trials=2",
+    "percentile": "pruner=percentile pruner.percentile=40 pruner.n_startup_trials=2",
+    "asha": "pruner=asha pruner.reduction_factor=2",
+    "asha, promote": "pruner=asha pruner.reduction_factor=2 pruner.promote=true",
+    "hyperband": "pruner=hyperband pruner.reduction_factor=2",
+    "wilcoxon": "pruner=wilcoxon pruner.p_threshold=0.3 training.executions_per_trial=3",
+    "one_epoch": "pruner=one_epoch",
+}
+PAIRS = {
+    f"{sampler} with {pruner}": f"{strategy} strategy.max_trials=8 training.epochs=4 {stops}"
+    for sampler, strategy in _SAMPLERS.items()
+    for pruner, stops in _PRUNERS.items()
+}
+"""Every sampler with every pruner, of which CI has three among `LINES`."""
+_KILLS_A_PAIR = 12  # of all kills of a line, one of a pair
 
 
 def pytest_generate_tests(metafunc):
@@ -68,6 +96,11 @@ def pytest_generate_tests(metafunc):
         for index, strategy in enumerate(LINES)
         for number in points
     ]
+    cases += [
+        (pair, (ALL_KILLS * number // (kills // _KILLS_A_PAIR) + index) % ALL_KILLS)
+        for index, pair in enumerate(PAIRS)
+        for number in range(kills // _KILLS_A_PAIR)
+    ]
     metafunc.parametrize(("strategy", "number"), cases)
 
 
@@ -76,7 +109,10 @@ def test_a_killed_search_ends_as_if_nothing_had_happened(
 ):
     real = number % _REAL == 2
     whole, counts = uninterrupted(strategy, real)
-    folder, line = prepared(tmp_path / "killed", empty_store), f"{_COMMON} {LINES[strategy]}"
+    folder, line = (
+        prepared(tmp_path / "killed", empty_store),
+        line_of(strategy),
+    )
     chance = random.Random(f"{strategy} {number}")
     how = {"real": real, "counts": counts, "chance": chance}
     points = [killed(line, folder, empty_store, **how, number=number)]
@@ -104,11 +140,16 @@ def uninterrupted(empty_store, tmp_path_factory):
     @cache
     def ended(strategy, real):
         folder = prepared(tmp_path_factory.mktemp(strategy) / "whole", empty_store)
-        code = run(f"{_COMMON} {LINES[strategy]}", folder, real=real)
+        code = run(line_of(strategy), folder, real=real)
         assert code == 0, output_of(folder).read_text()
         return Ended(folder), counts_of(folder)
 
     return ended
+
+
+def line_of(name: str) -> str:
+    """Return the command line of a search by its name."""
+    return f"{_COMMON} {(LINES | PAIRS)[name]}"
 
 
 def prepared(folder: Path, empty_store: Path) -> Path:
