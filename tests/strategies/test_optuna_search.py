@@ -1,5 +1,6 @@
 """Optuna's samplers as oracles."""
 
+import copy
 import math
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def test_what_cmaes_keeps_between_proposals_decides_nothing():
     fresh = make(CMAES, space, **budget(CMAES, max_trials=30))
     fresh.trials.update(kept.trials)
     fresh.start_order += kept.start_order
-    fresh._tried = kept._tried
+    fresh._tried = copy.deepcopy(kept._tried)
     assert kept._kept.ends
     proposed = [values([oracle.create_trial("tuner")]) for oracle in (kept, fresh)]
     assert proposed[0] == proposed[1]
@@ -201,6 +202,7 @@ def test_a_package_that_is_missing_is_named(strategy, arguments_, sentence, monk
         make(strategy, **arguments_)
 
 
+@pytest.mark.filterwarnings("ignore:CUDA initialization")  # torch's, on a machine without one
 def test_gp_proposes_as_if_it_had_never_been_interrupted():
     pytest.importorskip("torch")
     arguments_ = {"max_trials": 9, "n_startup_trials": 4, "deterministic_objective": False}
