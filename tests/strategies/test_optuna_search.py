@@ -206,15 +206,19 @@ def test_a_package_that_is_missing_is_named(strategy, arguments_, sentence, monk
 def test_gp_proposes_as_if_it_had_never_been_interrupted():
     pytest.importorskip("torch")
     arguments_ = {"max_trials": 9, "n_startup_trials": 4, "deterministic_objective": False}
+
+    def score(trial):
+        return (trial["rate"] - 0.3) ** 2 + trial["kind"]
+
     oracle = make(GP, conditional(), **arguments_)
-    trials = run(oracle, lambda v: (v["rate"] - 0.3) ** 2 + v["kind"])
+    trials = run(oracle, score)
     assert len({*keys(trials)}) == 9
     again = make(GP, conditional(), **arguments_)
     for trial in trials[:6]:
         started = again._new_trial(trial.trial_id, trial.hyperparameters.values, "RUNNING")
         again._start(started)
         end(again, started, trial.score)
-    assert values(run(again)) == values(trials[6:])
+    assert values(run(again, score)) == values(trials[6:])
 
 
 def test_who_does_not_ask_optuna_does_not_wait_for_it():
