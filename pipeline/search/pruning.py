@@ -159,8 +159,11 @@ class CurvePruning(SearchCallback):
         return self._pruner.resumes([*self._curves.values()], exhausted=exhausted)
 
     def values(self, trial: str) -> Mapping[int, float]:
-        """Return the objective by absolute epoch in the first execution of a pruned trial."""
-        executions = self._curves[trial].executions
+        """Return the objective by absolute epoch in the first execution of a pruned trial.
+
+        It may be asked before the trial's end is told.
+        """
+        executions = curve_of(self._told[trial].as_attempt(), self._objective).executions
         return executions[0] if executions else {}
 
     @property

@@ -173,6 +173,17 @@ def test_an_oracle_of_keras_tuners_knows_no_pruned_trials():
         make({"_target_": "pipeline.pruners.Median"}, oracle)
 
 
+def test_an_oracle_is_told_what_a_pruned_trial_has_reported(promoted):
+    pruning = pruning_of(OneEpoch(direction="min", max_epochs=4), "val_loss", 1)
+    (first, *_) = promoted[1].history.attempts
+    pruning.on_trial_begin(first.begin)
+    for epoch in first.epochs:
+        pruning.on_epoch_end(epoch)
+    assert pruning.values(first.begin.trial) == {  # the loop asks before it tells of the end
+        epoch.epoch: epoch.logs["val_loss"] for epoch in first.epochs
+    }
+
+
 def test_without_a_pruner_no_trial_is_followed():
     assert isinstance(pruning_of(NoPruner(), "val_loss", 1), NoPruning)
     one = OneEpoch(direction="min", max_epochs=4)
