@@ -186,7 +186,7 @@ class _Exploration:
         try:
             self.hypermodel.declare_hyperparameters(hp)
             self.hypermodel.build(hp)
-        except Exception:  # a user's code may raise anything; its trial will tell
+        except (Exception, SystemExit):  # a user's code may raise anything; its trial will tell
             return None
         known = {_key(one) for one in self.hps}
         for one in hp.space:

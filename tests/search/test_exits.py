@@ -37,9 +37,9 @@ def leaves(hp):
     sys.exit(0)
 
 
-def left(hp):
+def exits(hp):
     if hp.Choice("units", [1, 2, 3]) == 2:
-        os._exit(0)
+        sys.exit(0)
     return build(hp)
 
 
@@ -50,6 +50,13 @@ class Fit(keras_tuner.HyperModel):
     def fit(self, hp, model, *args, **kwargs):
         if hp.get("units") == 2:
             sys.exit("enough")
+        return model.fit(*args, **kwargs)
+
+
+class Left(Fit):
+    def fit(self, hp, model, *args, **kwargs):
+        if hp.get("units") == 2:
+            os._exit(0)
         return model.fit(*args, **kwargs)
 """
 pytestmark = pytest.mark.usefixtures("tested_untraced")
@@ -68,6 +75,7 @@ def command(command, tmp_path):
     [
         ("model._target_=mine.build +callbacks.leaves._target_=mine.Leaves", "sys.exit(0)"),
         ("model._target_=mine.Fit", "sys.exit('enough')"),
+        ("model._target_=mine.exits", "sys.exit(0)"),  # where its space is explored, too
     ],
 )
 def test_an_exit_fails_its_trial_alone(line, said, command, tmp_path, store):
@@ -87,7 +95,7 @@ def test_an_exit_while_the_space_is_explored_is_a_wrong_configuration(command, t
 
 
 def test_an_exit_of_the_whole_process_is_no_success(command, tmp_path, store):
-    line = f"-m {LINE} model._target_=mine.build,mine.left"
+    line = f"-m {LINE} model._target_=mine.build,mine.Left"
     ended = alone(line, tmp_path)
     sentence = "os._exit(0) was called while the search ran; the same command continues it"
     assert (ended.code, ended.err) == (1, f"error: {sentence}\n")

@@ -300,6 +300,7 @@ def test_mlflow_shows_what_keras_reported(search, store, tmp_path, strategy, cas
     shared = {
         "search": result.directory.name,
         "strategy": strategy,
+        "pruner": "none",
         "dataset": dataset,
         "model": model,
         "objective": "val_loss",
@@ -384,7 +385,8 @@ def check_parent(shown, shared, overrides) -> None:
     assert artifacts(shown.uri, shown.id) == files
     assert yaml.safe_load(shown.text("overrides.yaml")) == overrides
     config = yaml.safe_load(shown.text("config.yaml"))
-    assert config["names"] == {key: shared[key] for key in ("dataset", "model", "strategy")}
+    groups = ("dataset", "model", "strategy", "pruner")
+    assert config["names"] == {key: shared[key] for key in groups}
     table = pd.read_csv(shown.client.download_artifacts(shown.id, "trials.csv"), dtype=str)
     assert table["score"].astype(float).tolist() == scores
     assert load_search(shown.id, shown.uri).trials["score"].tolist() == scores
