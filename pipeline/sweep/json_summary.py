@@ -36,7 +36,7 @@ class Summary:
         objective: Name of the metric that is optimised.
         direction: `min` or `max`.
         duration_seconds: How long its loop ran, without the pauses between interruptions.
-        trials: How many are `COMPLETED`, `FAILED` and `INTERRUPTED`.
+        trials: How many are `COMPLETED`, `PRUNED`, `FAILED` and `INTERRUPTED`.
         best: The best trial: `trial`, `score`, `best_epoch`, `epochs_trained` and
             `duration_seconds` as in trials.csv, and its `hyperparameters`.
         test: Metrics of the best model on the test split.

@@ -41,7 +41,7 @@ def test_a_search_that_completed(tmp_path, store):
     assert (summary["status"], summary["exit_code"], summary["message"]) == ("COMPLETED", 0, None)
     assert (summary["search"], summary["directory"]) == (folder.name, str(folder))
     assert (summary["objective"], summary["direction"]) == ("val_loss", "min")
-    assert summary["trials"] == {"COMPLETED": 2, "FAILED": 0, "INTERRUPTED": 0}
+    assert summary["trials"] == {"COMPLETED": 2, "FAILED": 0, "INTERRUPTED": 0, "PRUNED": 0}
     assert summary["best"]["trial"] == best.begin.trial
     assert summary["best"]["score"] == best.end.score
     assert summary["best"]["hyperparameters"] == best.hyperparameters
@@ -115,7 +115,7 @@ def test_a_search_that_failed(command, tmp_path, store):
     assert "printed" in ended.err
     assert (summary["status"], summary["exit_code"]) == ("FAILED", 1)
     assert summary["message"] in ended.err
-    assert summary["trials"] == {"COMPLETED": 0, "FAILED": 2, "INTERRUPTED": 0}
+    assert summary["trials"] == {"COMPLETED": 0, "FAILED": 2, "INTERRUPTED": 0, "PRUNED": 0}
     assert (summary["best"], summary["test"], summary["model_path"]) == (None, None, None)
     assert summary["registered_model"] is None
     assert summary["mlflow"]["run_id"]
@@ -135,7 +135,7 @@ def test_a_search_that_was_interrupted(command, tmp_path, store):
         assert (summary["status"], summary["exit_code"]) == ("INTERRUPTED", 130)
         assert summary["message"] in ended.err
         assert summary["search"]
-        assert summary["trials"] == {"COMPLETED": 0, "FAILED": 0, "INTERRUPTED": 1}
+        assert summary["trials"] == {"COMPLETED": 0, "FAILED": 0, "INTERRUPTED": 1, "PRUNED": 0}
 
 
 def test_what_is_no_number_is_null(tmp_path):
@@ -151,7 +151,7 @@ def test_trials_count_once_by_their_newest_attempt(tmp_path):
     story.start("0003").interrupt("0003").start("0004")
     write(tmp_path, *story.records)
     summary = summarise(130, "interrupted", tmp_path)
-    assert summary.trials == {"COMPLETED": 1, "FAILED": 1, "INTERRUPTED": 3}
+    assert summary.trials == {"COMPLETED": 1, "FAILED": 1, "INTERRUPTED": 3, "PRUNED": 0}
 
 
 def test_why_it_ended_early(tmp_path):
