@@ -135,7 +135,8 @@ class BestEpoch(keras.callbacks.Callback):
         """Report the epoch, keep what has to be kept, and stop if that is wanted."""
         self._see(epoch, logs)
         stop = self._stop()
-        if self.model.stop_training and stop is not Stop.INTERRUPT:
+        # A model that an own `fit` trains in a loop of its own has no `stop_training`.
+        if stop is not Stop.INTERRUPT and getattr(self.model, "stop_training", False):
             stop = None  # a training that ends by itself has a result
         if stop is Stop.END:
             self.model.stop_training = True
