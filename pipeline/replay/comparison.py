@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.journal.attempts import same_number
 from pipeline.replay.training import Trained
 
 
@@ -65,7 +66,7 @@ def differences(then: Sequence[Trained], now: Sequence[Trained]) -> Iterator[Dif
 def _same(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
-    return one == other or (math.isnan(one) and math.isnan(other))
+    return same_number(one, other)
 
 
 def _told(then: float | str | None, now: float | str | None) -> str:

@@ -210,11 +210,11 @@ class Tuner(keras_tuner.Tuner):
 
     def _next_trial(self) -> Trial | None:
         """Return the trial that runs next: one that a pruner lets go on, or the oracle's."""
-        if not getattr(self.oracle, "must_try_again", True):
-            resumed = self._pruning.resumed(exhausted=False)
-            if resumed is not None:
-                return self.oracle.resume_trial(self.tuner_id, resumed)
-        if getattr(self.oracle, "must_try_again", False) or not self._budgeting.is_closed():
+        begun_first = getattr(self.oracle, "must_try_again", False)  # KerasTuner's do not say
+        resumed = None if begun_first else self._pruning.resumed(exhausted=False)
+        if resumed is not None:
+            return self.oracle.resume_trial(self.tuner_id, resumed)
+        if begun_first or not self._budgeting.is_closed():
             trial = self.oracle.create_trial(self.tuner_id)
             if trial.status != TrialStatus.STOPPED:
                 return trial
