@@ -1,8 +1,8 @@
 """What stops a trial early because others do better.
 
 A pruner is a function of its arguments and of what the trials have reported so far: it keeps no
-state, so that a continued search prunes what an uninterrupted one would have. It knows seeds and
-the journal's attempts, and nothing else of ours.
+state, so that a continued search prunes what an uninterrupted one would have. It knows seeds, the
+journal's attempts and how arguments are checked, and nothing else of ours.
 """
 
 from pipeline.pruners.asha import ASHA

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from pipeline.pruners.arguments import check_flag, check_whole_number
+from pipeline.configuration.arguments import check_boolean, check_whole_number
 from pipeline.pruners.comparison import Comparison, trained
 from pipeline.pruners.curves import Curve
 from pipeline.pruners.pruner import Pruner
@@ -56,7 +56,7 @@ class ASHA(Pruner):
         check_whole_number("max_epochs", max_epochs, 1)
         check_whole_number("min_epochs", min_epochs, 1, max_epochs)
         check_whole_number("reduction_factor", reduction_factor, 2)
-        check_flag("promote", promote)
+        check_boolean("promote", promote)
         self.keeps_pruned = promote
         self._comparison = Comparison(direction, compare)
         self._factor = reduction_factor

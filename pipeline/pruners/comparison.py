@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.pruners.arguments import check_choice
+from pipeline.configuration.arguments import check_choice
 from pipeline.pruners.curves import Curve
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.pruners.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.pruners.asha import ASHA
 from pipeline.pruners.comparison import Comparison
 from pipeline.pruners.curves import Curve

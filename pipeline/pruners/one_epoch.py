@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from pipeline.pruners.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.pruners.comparison import Comparison, trained
 from pipeline.pruners.curves import Curve
 from pipeline.pruners.pruner import Pruner

@@ -5,27 +5,6 @@ import importlib.util
 import keras_tuner
 
 
-def check_whole_number(name: str, value: object, minimum: int) -> None:
-    """Raise unless an argument is an integer that is large enough.
-
-    Args:
-        name: The argument.
-        value: What was received.
-        minimum: The smallest allowed number.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}; received {value!r}")
-
-
-def check_boolean(name: str, value: object) -> None:
-    """Raise a ValueError unless an argument is true or false."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false; received {value!r}")
-
-
 def check_installed(strategy: str, module: str, package: str) -> None:
     """Raise a ValueError unless the package that a strategy needs is installed.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.strategies.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.strategies.bayesian_optimization import BayesianOptimization
 from pipeline.strategies.optuna_search import TPE
 from pipeline.strategies.oracle import Oracle

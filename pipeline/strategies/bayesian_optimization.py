@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.seeds import derive_seed
 from pipeline.strategies.acquisition import Merit, best_points
-from pipeline.strategies.arguments import check_whole_number
 from pipeline.strategies.coordinates import Array, Coordinates
 from pipeline.strategies.gaussian_process import GaussianProcess, fit
 from pipeline.strategies.grids import Values
@@ -111,7 +111,7 @@ class BayesianOptimization(Oracle, keras_tuner.oracles.BayesianOptimizationOracl
         values = None
         if columns and scored and len(known) >= initial:
             values = self._most_promising(known)
-        return self._answer(self._unseen(self._tried) if values is None else values)
+        return self._answer_or_draw(values)
 
     def _most_promising(self, known: Sequence[Any]) -> Values | None:
         """Return the unseen candidate that is worth most, None if all were seen."""

@@ -8,8 +8,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.seeds import derive_seed
-from pipeline.strategies.arguments import check_installed, check_whole_number
+from pipeline.strategies.arguments import check_installed
 from pipeline.strategies.coordinates import Coordinates
 from pipeline.strategies.grids import Values
 from pipeline.strategies.oracle import Oracle
@@ -102,7 +103,7 @@ class CMAES(Oracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
         values = self._adapted()
-        return self._answer(self._unseen(self._tried) if values is None else values)
+        return self._answer_or_draw(values)
 
     def _adapted(self) -> Values | None:
         """Return a new combination of the present generation; None if none is found."""

@@ -7,7 +7,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import hyperparameters as kinds
 
-from pipeline.strategies.grids import Values, is_active, is_uneven, values_of
+from pipeline.strategies.grids import Values, is_active, is_uneven, values_of, varies
 from pipeline.strategies.sampling import choose_at, from_unit, to_unit
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -30,7 +30,7 @@ class Coordinates:
 
     def __init__(self, space: keras_tuner.HyperParameters) -> None:
         self._space = space
-        self.columns: Sequence[Any] = [hp for hp in space.space if _varies(hp)]
+        self.columns: Sequence[Any] = [hp for hp in space.space if varies(hp)]
         self._defaults = np.array([to_unit(hp, hp.default) for hp in self.columns])
         self._numbers = {id(hp): number for number, hp in enumerate(self.columns)}
         self.gaps = np.array(
@@ -132,11 +132,6 @@ class Coordinates:
             for fraction in distinct
         ]
         return np.array(fulfilled)[index]
-
-
-def _varies(hp: Any) -> bool:
-    values = values_of(hp)
-    return values is None or len(values) > 1
 
 
 def _has(hp: Any, values: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.strategies.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.strategies.grids import Values, combinations, grid_values, size
 from pipeline.strategies.oracle import Oracle
 

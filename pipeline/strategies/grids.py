@@ -92,6 +92,12 @@ def combinations(
     return _extensions(tuple(space.space), {}, values)
 
 
+def varies(hp: Any) -> bool:
+    """Return whether a hyperparameter has more than one value."""
+    values = values_of(hp)
+    return values is None or len(values) > 1
+
+
 def is_active(hp: Any, values: Mapping[str, Any]) -> bool:
     """Return whether all conditions of a hyperparameter hold under the values."""
     return all(condition.is_active(values) for condition in hp.conditions)

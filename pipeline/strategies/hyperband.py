@@ -8,7 +8,7 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.strategies.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.strategies.grids import Values, key
 from pipeline.strategies.oracle import Oracle
 from pipeline.strategies.rounds import one_path

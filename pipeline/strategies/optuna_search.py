@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 
+from pipeline.configuration.arguments import check_boolean, check_whole_number
 from pipeline.seeds import derive_seed
-from pipeline.strategies.arguments import check_boolean, check_installed, check_whole_number
+from pipeline.strategies.arguments import check_installed
 from pipeline.strategies.grids import Values
 from pipeline.strategies.oracle import Oracle
 
@@ -79,7 +80,7 @@ class OptunaSearch(Oracle):
         ended = sum(trial.status in self._learns_of for trial in self.trials.values())
         finished = len(self.measured) + ended
         values = self._sampled() if finished >= self.n_startup_trials else None
-        return self._answer(self._unseen(self._tried) if values is None else values)
+        return self._answer_or_draw(values)
 
     def _sampled(self) -> Values | None:
         """Return a combination of the sampler's that is new, None if it only knows old ones."""

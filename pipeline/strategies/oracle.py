@@ -5,8 +5,9 @@ from typing import Any
 
 import keras_tuner
 
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.seeds import derive_seed
-from pipeline.strategies.arguments import check_objective, check_seed, check_whole_number
+from pipeline.strategies.arguments import check_objective, check_seed
 from pipeline.strategies.beginning import Beginning
 from pipeline.strategies.grids import Values, key, size, values_of
 from pipeline.strategies.sampling import sample_unseen
@@ -242,6 +243,10 @@ class Oracle(Beginning):
         if values is not None:
             return {"status": "RUNNING", "values": values}
         return {"status": "IDLE" if self.ongoing_trials else "STOPPED", "values": None}
+
+    def _answer_or_draw(self, values: Values | None) -> dict[str, Any]:
+        """Return the answer with values, or with random ones that are new where there are none."""
+        return self._answer(self._unseen(self._tried) if values is None else values)
 
     def _propose(self) -> Any:
         number = len(self.trials)

@@ -5,9 +5,9 @@ from typing import Any
 import keras_tuner
 from scipy.stats import qmc
 
+from pipeline.configuration.arguments import check_boolean, check_choice, check_whole_number
 from pipeline.seeds import derive_seed
-from pipeline.strategies.arguments import check_boolean, check_whole_number
-from pipeline.strategies.grids import Values, values_of
+from pipeline.strategies.grids import Values, varies
 from pipeline.strategies.oracle import Oracle
 from pipeline.strategies.sampling import choose_at
 
@@ -56,8 +56,7 @@ class QMC(Oracle):
     ) -> None:
         check_whole_number("max_trials", max_trials, 1)
         check_boolean("scramble", scramble)
-        if qmc_type not in _SEQUENCES:
-            raise ValueError(f"qmc_type must be {' or '.join(_SEQUENCES)}; received {qmc_type!r}")
+        check_choice("qmc_type", qmc_type, tuple(_SEQUENCES))
         super().__init__(
             objective=objective,
             hyperparameters=hyperparameters,
@@ -73,11 +72,11 @@ class QMC(Oracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
         values = self._next_of_sequence()
-        return self._answer(self._unseen(self._tried) if values is None else values)
+        return self._answer_or_draw(values)
 
     def _next_of_sequence(self) -> Values | None:
         """Return the first new combination from the trial's own point on."""
-        columns = [hp for hp in self.hyperparameters.space if len(values_of(hp) or (0, 1)) > 1]
+        columns = [hp for hp in self.hyperparameters.space if varies(hp)]
         if not columns:
             return None
         seed = derive_seed(self.seed, "sequence", len(columns))

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras_tuner
 
-from pipeline.strategies.arguments import check_whole_number
+from pipeline.configuration.arguments import check_whole_number
 from pipeline.strategies.oracle import Oracle
 
 
@@ -54,4 +54,4 @@ class RandomSearch(Oracle, keras_tuner.oracles.RandomSearchOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the values of the next trial, or that there is none."""
-        return self._answer(self._unseen(self._tried))
+        return self._answer_or_draw(None)

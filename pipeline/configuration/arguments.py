@@ -1,4 +1,4 @@
-"""What the pruners' arguments must be."""
+"""What the arguments of strategies and pruners must be."""
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -54,7 +54,7 @@ def check_between(name: str, value: object, minimum: float, maximum: float) -> N
         )
 
 
-def check_flag(name: str, value: object) -> None:
+def check_boolean(name: str, value: object) -> None:
     """Raise a ValueError unless an argument is true or false."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false; received {value!r}")
