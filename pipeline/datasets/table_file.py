@@ -1,5 +1,6 @@
 """A file that holds a table: text with separators, or Parquet."""
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -104,9 +105,7 @@ class _Text(TableFile):
         import pandas as pd
 
         try:
-            table = pd.read_csv(
-                path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
-            )
+            table = _read_rows(path, separator)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{path} is not a table of text in UTF-8: {error}; convert it, for example with "
@@ -118,7 +117,7 @@ class _Text(TableFile):
             raise ValueError(f"the rows of {path} have more values than its header has columns")
         self.columns = [*table.columns]
         self._path = path
-        self._table = table.fillna("")  # of rows that end early
+        self._table = table
 
     def read(self, names: Sequence[str], *, as_text: Collection[str]) -> "pd.DataFrame":
         del as_text  # all of it is
@@ -127,6 +126,31 @@ class _Text(TableFile):
                 f"{self._path} must have rows below the header; it has a header and no rows"
             )
         return self._table[[*names]]
+
+
+def _read_rows(path: Path, separator: str) -> "pd.DataFrame":
+    """Read the rows of a table of text, whose lines end as its header does.
+
+    pandas 3.1 ends a row at a carriage return too, also within a text, where it writes one without
+    quotation marks (`findings/pandas_carriage_returns_become_rows.sh`).
+    """
+    import pandas as pd
+
+    read = functools.partial(
+        pd.read_csv, path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
+    )
+    table = read(lineterminator="\n").fillna("")  # of rows that end early
+    header = [name.removesuffix("\r") for name in table.columns]
+    if any("\r" in name for name in header):  # all lines end with it
+        return read().fillna("")
+    if header == [*table.columns] or not isinstance(table.index, pd.RangeIndex):
+        return table
+    table.columns = pd.Index(header)
+    table = table[table[header[0]] != "\r"]  # empty lines
+    early = table[header[-1]] == ""
+    table.loc[early] = table[early].apply(lambda column: column.str.removesuffix("\r"))
+    table[header[-1]] = table[header[-1]].str.removesuffix("\r")
+    return table.reset_index(drop=True)
 
 
 class _Parquet(TableFile):

@@ -40,6 +40,7 @@ class Summary:
         best: The best trial: `trial`, `score`, `best_epoch`, `epochs_trained` and
             `duration_seconds` as in trials.csv, and its `hyperparameters`.
         test: Metrics of the best model on the test split.
+        baseline: Of these, what predicting the same for every row achieves, as far as is known.
         model_path: The best model's `.keras` file.
         registered_model: Its `name` and `version` in MLflow's registry.
         mlflow: `tracking_uri`, `experiment_id`, and the `run_id` of the search's own run.
@@ -60,6 +61,7 @@ class Summary:
     trials: Mapping[str, int] | None = None
     best: Mapping[str, Any] | None = None
     test: Mapping[str, float] | None = None
+    baseline: Mapping[str, float] | None = None
     model_path: str | None = None
     registered_model: Mapping[str, str] | None = None
     mlflow: Mapping[str, str | None] | None = None
@@ -137,6 +139,7 @@ def _searched(summary: Summary, history: History, directory: Path) -> Summary:
         trials={str(status): counts[status] for status in Status},
         best=_best(ranked[0]) if ranked else None,
         test=None if tested is None else dict(tested.metrics),
+        baseline=None if tested is None else dict(tested.baseline),
         model_path=None if tested is None else str((directory / tested.model).absolute()),
     )
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from pipeline.journal.attempts import distinct
 from pipeline.journal.files import REPORT_FILE
 from pipeline.journal.history import FILE_NAME, Attempt, History, read
+from pipeline.terminal.baseline import baseline_sentence, beats_baseline
 from pipeline.terminal.leaderboard import LeaderboardRow, leaderboard
 from pipeline.tracking import Delivery, viewing
 
@@ -61,6 +62,9 @@ def tell_result(
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in tested.metrics.items())
     how = "retrained on train and validation data" if tested.retrained else "its best weights"
     console.print(f"Test of trial {tested.trial} ({how}): [bold]{metrics}[/]", soft_wrap=True)
+    if baseline := baseline_sentence(history):
+        style = "yellow" if beats_baseline(history) is False else None
+        console.print(baseline, style=style, soft_wrap=True)
     console.print(f"Model: {directory / tested.model}", soft_wrap=True)
     _tell_where(console, directory, history, uri, delivery)
 

@@ -86,12 +86,21 @@ class _Trial:
     curves: Curves
     latest: float
     ended: bool = False
-    may_go_on: bool = False
+    may_go_on: TrialEnd | None = None  # its end, if more may follow
 
     @property
     def over(self) -> bool:
         """Whether this attempt cannot be continued any more."""
         return self.ended and self.run.status is not Status.INTERRUPTED and not self.may_go_on
+
+    def log_end(self, record: TrialEnd) -> None:
+        """Log what is known only when nothing follows, as a point cannot be taken back."""
+        self.may_go_on = None
+        self.curves.end(record.time)
+        for name in ("score", "best_epoch", DURATION):
+            value = getattr(record, name)
+            if value is not None:
+                self.run.log(name, float(value), record.time)
 
 
 class SearchRuns:
@@ -140,6 +149,8 @@ class SearchRuns:
                 self._end_trial(record)
             case SearchEnd():
                 self._close_trials()
+                if record.status is not Status.INTERRUPTED:
+                    self._log_ends()
                 self.search.finish(record.status, record.time)
                 self.files += [(TRIALS_FILE, None), (EPOCHS_FILE, None)]
                 self.ended = True
@@ -193,7 +204,7 @@ class SearchRuns:
         tags = trial_tags(self._begin, record)
         if key in self._trials:
             trial = self._trials[key]
-            trial.latest, trial.ended = record.time, False
+            trial.latest, trial.ended, trial.may_go_on = record.time, False, None
             self._finished.discard(record.trial)
             trial.run.tags.update(tags)
             trial.run.reopen()
@@ -220,14 +231,10 @@ class SearchRuns:
         if pruned:
             self._finished.add(record.trial)
             self._log_best(record)
-        trial.may_go_on = pruned or record.deaths > 0
-        if trial.may_go_on:  # and a point cannot be taken back
+        if pruned or record.deaths > 0:
+            trial.may_go_on = record
             return
-        trial.curves.end(record.time)
-        for name in ("score", "best_epoch", DURATION):
-            value = getattr(record, name)
-            if value is not None:
-                run.log(name, float(value), record.time)
+        trial.log_end(record)
         if record.final:
             self._finished.add(record.trial)
             self._log_best(record)
@@ -251,6 +258,11 @@ class SearchRuns:
             self.search.log(f"test_{name}", value, record.time)
         self.files += [(path, "evaluation") for path in record.artifacts]
         self.search.changed = True
+
+    def _log_ends(self) -> None:
+        for trial in self._trials.values():
+            if trial.may_go_on:
+                trial.log_end(trial.may_go_on)
 
     def _close_trials(self) -> None:
         """Consider trials interrupted that were begun by a process that then died."""

@@ -42,6 +42,23 @@ def test_every_value_of_a_text_is_text(table):
     assert read(opened, "b", "a") == {"b": ["NA", ""], "a": ["007", "1e3"]}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_carriage_return_within_a_text_begins_no_row(table, end):
+    opened = table(end.join(["kind,mark,text", "good,1,first\rsecond third", "bad,2,one", ""]))
+    assert read(opened) == {
+        "kind": ["good", "bad"],
+        "mark": ["1", "2"],
+        "text": ["first\rsecond third", "one"],
+    }
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_row_that_ends_early_lacks_the_rest(table, end):
+    lines = ["a,b,c", "1", "", "4,5", '1,2,"3"', "1,2,"]
+    opened = table(end.join(lines) + end)
+    assert read(opened) == {"a": ["1", "4", *"11"], "b": ["", "5", *"22"], "c": ["", "", "3", ""]}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "separator"),
     [
@@ -72,6 +89,7 @@ def test_rows_that_end_early_miss_values(table):
         ("", None, "is not a table of text in UTF-8: No columns"),
         ("a,y\n1,2\n1,2,3\n", None, "is not a table of text in UTF-8: .* line 3"),
         ("a,y\n1,2,3\n4,5,6\n", None, "have more values than its header has columns"),
+        ("a,y\r\n1,2,3\r\n4,5,6\r\n", None, "have more values than its header has columns"),
         (
             b"a,y\n\xff,2\n",
             None,

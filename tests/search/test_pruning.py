@@ -104,6 +104,8 @@ def test_mlflow_shows_pruned_trials_as_killed_and_each_point_once(promoted):
         assert [(point.step, point.value) for point in points] == [
             (epoch.epoch, epoch.logs["val_loss"]) for epoch in attempt.epochs
         ]
+        times = client.get_metric_history(run.info.run_id, "duration_seconds")
+        assert [point.value for point in times] == [attempt.end.duration_seconds]
 
 
 def _is_trial(run):

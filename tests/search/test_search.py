@@ -538,7 +538,8 @@ def test_what_completed_before_too_many_failed_is_tested_registered_and_told(sea
     assert "test_loss" in shown.parent.data.metrics
     told = capsys.readouterr().out
     table = told.index("0000")
-    for line in ("Test of trial 0000", "version 1; alias best set", "See every trial"):
+    tested = ("Test of trial 0000", "To predict each class as often as the training data have it")
+    for line in (*tested, "version 1; alias best set", "See every trial"):
         assert table < told.index(line)
 
 

@@ -47,6 +47,8 @@ def test_a_search_that_completed(tmp_path, store):
     assert summary["best"]["hyperparameters"] == best.hyperparameters
     assert summary["best"]["hyperparameters"]["units"] == 8
     assert summary["test"] == history.evaluation.metrics
+    assert summary["baseline"] == history.evaluation.baseline
+    assert summary["baseline"].keys() == summary["test"].keys()
     assert summary["duration_seconds"] > best.end.duration_seconds
     check_mlflow(summary, store)
 
