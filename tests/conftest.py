@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kept import Kept
+from tests.sampled import mark_sampled
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is first imported
 os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # so is this; the command line sets both
@@ -59,8 +60,10 @@ def pytest_xdist_auto_num_workers():
     return (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are thorough are left out
 def pytest_collection_modifyitems(items):
     """Begin with the files whose tests wait for something: the others fill the time."""
+    mark_sampled(items)
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 

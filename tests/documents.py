@@ -85,6 +85,18 @@ class Reader:
             self._reports = any("report.html" in str(later) for later in told[number:])
             self._follow(step)
 
+    def compose(self, text: str) -> None:
+        """Write all files of a document, and compose the configurations of its searches."""
+        for step in steps(text):
+            if isinstance(step, File):
+                self._follow(step)
+            elif isinstance(step, Shell):
+                python, _, module, *arguments = [*self._words(step.line), "", "", ""]
+                given = [word for word in arguments if word and word not in ("-m", "--multirun")]
+                if (python, module) == ("python", "pipeline"):
+                    ended = self._command.run(module, [*given, "--cfg", "job"])
+                    assert (ended.code, ended.err) == (0, ""), f"{step.line}\n{ended.err}"
+
     def _follow(self, step: Step) -> None:
         """Do what a step says; raises if it fails."""
         match step:

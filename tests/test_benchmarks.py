@@ -82,6 +82,7 @@ def test_a_contender_that_trains_something_else_is_found_out(small):
         comparison.check("it", Outcome(small.sets[::-1], 1.0), small)
 
 
+@pytest.mark.thorough
 def test_keras_tuner_finds_the_same_whole_tuned_and_by_hand(frozen, tmp_path):
     ways = (keras_tuner_plain, keras_tuner_tuned, features_by_hand, features_by_hand_tuned)
     outcomes = [way.search(frozen, tmp_path / way.__name__) for way in ways]
@@ -90,6 +91,7 @@ def test_keras_tuner_finds_the_same_whole_tuned_and_by_hand(frozen, tmp_path):
     assert best == pytest.approx([best[0]] * 4, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_bare_loop_and_the_arithmetic_alone(frozen, tmp_path):
     assert 0 < bare_keras.search(frozen, tmp_path).best < 10
     for alone in (arithmetic, arithmetic_fused):

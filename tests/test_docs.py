@@ -15,10 +15,17 @@ LINKED = [
 ]
 
 
+@pytest.mark.sampled("pruning", "resuming-and-servers", "how-it-works")
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_page_can_be_followed(name, tmp_path, command, store):
     """But for MLflow's tables, which test_main.py has made, the folder is empty."""
     Reader(tmp_path, command).read(PAGES[name])
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_command_of_a_page_composes(name, tmp_path, command):
+    """Of pages that only `scripts/test` follows too."""
+    Reader(tmp_path, command).compose(PAGES[name])
 
 
 def test_there_are_seven_pages_with_commands():

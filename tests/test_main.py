@@ -132,6 +132,7 @@ def test_a_traceback_is_for_those_who_ask(command, tmp_path):
     assert told.splitlines()[-1].startswith("error: model: RuntimeError: no luck")
 
 
+@pytest.mark.thorough
 def test_a_sweep_over_strategies_and_seeds(command, tmp_path, store):
     ended = command(
         "-m strategy=random,bayesian seed=0,1 dataset=wine strategy.max_trials=1 training.epochs=1"
@@ -161,6 +162,7 @@ def test_a_sweep_over_strategies_and_seeds(command, tmp_path, store):
         assert page.count('<tr class="completed">') == 8  # searches and trials
 
 
+@pytest.mark.thorough
 def test_a_failing_job_does_not_lose_the_others(command, tmp_path, store):
     ended = command("-m model=cnn,mlp dataset=wine strategy.max_trials=1 training.epochs=1")
     assert ended.code == 2

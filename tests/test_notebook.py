@@ -68,6 +68,7 @@ def shown(cell, kind) -> list[str]:
     return [output.data[kind] for output in cell.outputs if kind in output.get("data", {})]
 
 
+@pytest.mark.thorough
 def test_every_cell_runs_and_shows_itself(cells, folder):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     streams = [output for cell in cells for output in cell.outputs if "name" in output]

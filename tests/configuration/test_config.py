@@ -176,6 +176,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(("override", "sentence"), WRONG.items(), ids=WRONG)
 def test_a_wrong_value_is_one_sentence(override, sentence):
     with pytest.raises(ConfigError) as caught:

@@ -141,6 +141,7 @@ def test_what_keras_gives_in_two_passes(model, data):
     assert "compute_metrics" not in vars(model)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     "model",
     [

@@ -93,6 +93,7 @@ def test_every_layer_is_placed():
     assert placed == keras_layers.exported().keys()
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", sorted(keras_layers.CASES.keys() - NOT_MEASURED.keys()))
 def test_the_lists_are_what_was_measured(name):
     case = keras_layers.CASES[name]
@@ -174,6 +175,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_other_arguments_are_what_was_measured(name):
     case, make = VARIANTS[name]

@@ -67,6 +67,7 @@ FUNCTIONS = [
 ]
 
 
+@pytest.mark.sampled("with_activation-False")
 @pytest.mark.parametrize(("build", "on_disk"), FUNCTIONS)
 def test_features_are_not_those_of_another_function(build, on_disk, tmp_path):
     refusals = []
@@ -133,6 +134,7 @@ def standardized(value):
     return head(inputs, layers.Rescaling(1.0)(text(inputs["word"])))
 
 
+@pytest.mark.sampled("words-adapted")
 @pytest.mark.parametrize(
     "build", [looked_up, adapted, pytest.param(standardized, marks=pytest.mark.thorough)]
 )
@@ -164,6 +166,7 @@ def as_long_as_the_longest(value):
     return head(inputs, layers.GlobalAveragePooling1D()(layers.Rescaling(value + 1.0)(hidden)))
 
 
+@pytest.mark.sampled("swapped-pairs")
 @pytest.mark.parametrize(
     ("build", "inputs"),
     [
@@ -226,6 +229,7 @@ def test_a_callback_that_changes_frozen_weights_is_heeded(callback):
     assert refusals == [f"a callback ({callback.__name__}) changes them"]
 
 
+@pytest.mark.sampled("True")
 @pytest.mark.parametrize("reuse", [True, False])
 def test_what_a_callback_unfreezes_is_trained(reuse):
     features = exact.make_features() if reuse else None

@@ -165,6 +165,7 @@ def test_same_losses_and_weights_however_it_is_compiled(arguments, make):
     assert sum(told) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.thorough)]
 )
@@ -188,6 +189,7 @@ def test_computed_once_for_trials_searches_and_retraining(make):
     assert sum(told) == 0
 
 
+@pytest.mark.thorough
 def test_retraining_on_features_is_retraining_the_whole(make):
     features, _, _ = make()
     models = [
@@ -198,6 +200,7 @@ def test_retraining_on_features_is_retraining_the_whole(make):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.sampled("dataset")
 @pytest.mark.parametrize(
     "other", ["weights", "dataset", pytest.param("configuration", marks=pytest.mark.thorough)]
 )
@@ -456,6 +459,7 @@ def write_images_and_backbone(folder):
     keras.Model(inputs, outputs).save(folder / "small.keras")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "model",
     [
@@ -483,6 +487,7 @@ def test_whoever_wants_none_gets_none(command, tmp_path, store):
     assert not (tmp_path / "elsewhere/features").exists()
 
 
+@pytest.mark.thorough
 def test_a_line_says_why_they_are_not_reused(command, tmp_path, store):
     (tmp_path / "conf/dataset").mkdir(parents=True)
     (tmp_path / "conf/model").mkdir(parents=True)

@@ -25,6 +25,7 @@ def told(value, **how):
         return None
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", KINDS)
 def test_every_argument_makes_another(name, record_property):
     kind = KINDS[name]
@@ -43,6 +44,7 @@ def test_every_argument_makes_another(name, record_property):
     record_property("sameness", len(compared))
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", KINDS)
 def test_instances_that_are_made_alike_are_the_same(name):
     first, second = (told(keras_arguments.made(KINDS[name]), names=False) for _ in range(2))
@@ -53,6 +55,7 @@ def test_instances_that_are_made_alike_are_the_same(name):
 CALLED = keras_layers.CASES.keys() - keras_layers.NOT_CALLED - keras_arguments.UNREADABLE.keys()
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", sorted(CALLED - keras_arguments.NOT_ALIKE.keys()))
 def test_layers_that_were_called_alike_are_the_same(name):
     case = keras_layers.CASES[name]
@@ -100,6 +103,7 @@ def draw(name, seed):
     return np.concatenate([np.ravel(one) for one in outputs])
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", DRAWING)
 def test_layers_draw_from_nothing_but_their_variables(name):
     """What is drawn from anything else while a step is traced is the same in all its steps."""

@@ -272,6 +272,7 @@ def as_before():
     keras.saving.get_custom_objects().pop("penalty", None)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("make", PAIRS.values(), ids=PAIRS)
 def test_what_differs_is_not_the_same(make):
     def told(value):

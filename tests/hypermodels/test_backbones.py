@@ -104,6 +104,7 @@ def test_cut_ends_at_the_layer(mobilenet):
     assert backbones.cut(mobilenet, None).output.shape == (None, 1, 1, 1024)
 
 
+@pytest.mark.sampled(".weights.h5")
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
 def test_weights_from_a_file(mobilenet, tmp_path, suffix):
     path = tmp_path / f"mobilenet{suffix}"

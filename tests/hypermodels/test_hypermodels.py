@@ -91,6 +91,7 @@ def build(hypermodel, **values):
     return hypermodel.build(hp)
 
 
+@pytest.mark.sampled("MLP-binary", "CNN-multiclass", "Transfer-regression")
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("hypermodel", [MLP, CNN, Transfer])
 def test_trains_and_reloads(hypermodel, task, network, tmp_path):
@@ -139,6 +140,7 @@ assert "pipeline" not in sys.modules
     np.testing.assert_allclose(np.load(tmp_path / "predictions.npy"), expected, rtol=1e-5)
 
 
+@pytest.mark.sampled("1000000.0")
 @pytest.mark.parametrize("scale", [1e-6, pytest.param(1.0, marks=pytest.mark.thorough), 1e6])
 def test_regression_learns_targets_of_any_scale(scale):
     keras.utils.set_random_seed(0)
@@ -228,6 +230,7 @@ def seed_model(base_model, layer, num_classes, hp):
     return keras.models.Model(inputs=base_model.input, outputs=x)
 
 
+@pytest.mark.thorough
 def test_inception_cut_at_mixed5_is_the_seeds_model(tmp_path):
     shape = (75, 75, 3)
     base_model = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape)

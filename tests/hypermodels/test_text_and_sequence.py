@@ -79,6 +79,7 @@ def test_their_spaces():
         assert space["encoder"]["values"] == encoders
 
 
+@pytest.mark.sampled("pooling")
 @pytest.mark.parametrize("encoder", some_slow(TEXT_ENCODERS))
 def test_every_encoder_learns_a_word(encoder, tmp_path):
     keras.utils.set_random_seed(0)
@@ -142,6 +143,7 @@ def test_words_are_looked_up_once_in_a_search(encoder):
     assert is_additive(part.head)
 
 
+@pytest.mark.sampled("convolution")
 @pytest.mark.parametrize("encoder", some_slow(SEQUENCE_ENCODERS))
 def test_every_encoder_learns_a_step(encoder):
     keras.utils.set_random_seed(0)

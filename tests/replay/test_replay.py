@@ -110,6 +110,7 @@ def test_a_pruned_trial_is_identical_up_to_its_end(place):
     assert len(pruned.epochs) < 3
 
 
+@pytest.mark.sampled("hyperband")
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
 def test_a_trial_of_each_strategy_is_identical(place, strategy):
     folder = place.search(f"{DIGITS} strategy={strategy} {STRATEGIES[strategy]}")
@@ -241,6 +242,7 @@ class TestOneSearch:
         assert len(list(place.folder.glob("outputs/searches/*/journal.jsonl"))) == 1
 
 
+@pytest.mark.thorough
 def test_a_trial_fails_again(place):
     line = f"{DIGITS} strategy.max_trials=2 strategy=random +callbacks.raises._target_=mine.Raises"
     assert place.command(line).code == 1

@@ -73,6 +73,7 @@ def test_what_it_says_of_a_finished_search():
     assert "No trial has failed." in page
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     ("history", "absent", "why"),
     [

@@ -126,23 +126,25 @@ def search(command, tmp_path):
     return run
 
 
-@pytest.mark.parametrize(
-    ("kind", "metrics", "files"),
-    [
-        ("column", {"loss", "mae"}, {"errors.json", "predicted_vs_true.png"}),
-        ("forecast", {"loss", "mae"}, {f"predicted_vs_true_{i}.png" for i in range(3)}),
-        ("onehot", {"loss", "accuracy", "f1"}, {"confusion_matrix.csv"}),
-        ("texts", {"loss", "accuracy"}, {"confusion_matrix.csv"}),
-        ("labels", {"loss", "accuracy"}, {"labels.json", "labels.csv"}),
-        ("masks", {"loss", "accuracy", "iou"}, {"confusion_matrix.csv"}),
-        ("same", {"loss"}, {"errors.json", "predicted_vs_true.png"}),
-        ("nothing", {"loss"}, set()),
-        ("two", {"loss", "label_loss", "size_loss", "label_accuracy"}, set()),
-        ("inputs", {"loss", "accuracy"}, {"confusion_matrix.csv"}),
-        ("weights", {"loss", "accuracy"}, {"confusion_matrix.csv"}),
-    ],
-)
-def test_a_search_of_any_data(search, kind, metrics, files):
+ENDED = {  # metrics and files of the test
+    "column": ({"loss", "mae"}, {"errors.json", "predicted_vs_true.png"}),
+    "forecast": ({"loss", "mae"}, {f"predicted_vs_true_{i}.png" for i in range(3)}),
+    "onehot": ({"loss", "accuracy", "f1"}, {"confusion_matrix.csv"}),
+    "texts": ({"loss", "accuracy"}, {"confusion_matrix.csv"}),
+    "labels": ({"loss", "accuracy"}, {"labels.json", "labels.csv"}),
+    "masks": ({"loss", "accuracy", "iou"}, {"confusion_matrix.csv"}),
+    "same": ({"loss"}, {"errors.json", "predicted_vs_true.png"}),
+    "nothing": ({"loss"}, set()),
+    "two": ({"loss", "label_loss", "size_loss", "label_accuracy"}, set()),
+    "inputs": ({"loss", "accuracy"}, {"confusion_matrix.csv"}),
+    "weights": ({"loss", "accuracy"}, {"confusion_matrix.csv"}),
+}
+
+
+@pytest.mark.sampled("onehot", "labels", "masks", "two")
+@pytest.mark.parametrize("kind", ENDED)
+def test_a_search_of_any_data(search, kind):
+    metrics, files = ENDED[kind]
     ended, history, folder = search(kind)
     assert ended.code == 0, ended.out + ended.err
     assert set(history.evaluation.metrics) == metrics
@@ -157,6 +159,7 @@ def test_errors_of_targets_in_a_column_are_those_of_keras(search):
     assert errors["rmse"] ** 2 == pytest.approx(history.evaluation.metrics["loss"], rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_each_step_of_a_forecast_has_its_errors(search):
     _, history, folder = search("forecast")
     errors = json.loads((folder / "evaluation" / "errors.json").read_text())

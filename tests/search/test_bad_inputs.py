@@ -545,6 +545,7 @@ def test_there_are_enough():
     assert len(CONFIGURATION + PARTS + DATASETS + FIRST_BATCH + TRAINING) >= 60
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("bad", [*CONFIGURATION, *PARTS, *DATASETS, *FIRST_BATCH], ids=str)
 def test_is_answered_with_one_sentence_and_leaves_nothing(bad, command, tmp_path):
     write(tmp_path, bad.files)

@@ -47,6 +47,7 @@ def test_a_stopped_search_that_may_spend_more_is_the_uninterrupted_one(command, 
     assert told == ["epochs", "epochs", None]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("store")
 def test_every_strategy_of_a_sweep_takes_as_many_trials(command, tmp_path):
     ended = command(

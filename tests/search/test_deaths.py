@@ -126,6 +126,7 @@ class Stop(keras.callbacks.Callback):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tested_untraced")
 def test_a_failed_search_goes_on_with_a_larger_max_attempts(command, tmp_path, store):
     (tmp_path / "mine.py").write_text(STOPPED)

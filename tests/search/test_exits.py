@@ -70,6 +70,7 @@ def command(command, tmp_path):
     return command
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     ("line", "said"),
     [

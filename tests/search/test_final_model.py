@@ -158,6 +158,7 @@ def two_optimizers():
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(slow, {".*bias": fast}))
 
 
+@pytest.mark.sampled("before a schedule")
 @pytest.mark.parametrize(
     ("hypermodel", "watching"),
     [

@@ -65,9 +65,8 @@ def trained(folder):
     return [attempt.hyperparameters for attempt in read(folder).attempts if attempt.end.score]
 
 
-@pytest.mark.parametrize(
-    "kind", ["Growing", pytest.param("Scoped", marks=pytest.mark.thorough), "Late"]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["Growing", "Scoped", "Late"])
 @pytest.mark.usefixtures("store")
 def test_a_space_of_14_models_trains_14(command, tmp_path, kind):
     (tmp_path / "mine.py").write_text(MINE)

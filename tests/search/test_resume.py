@@ -177,14 +177,8 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    [
-        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("random", "bayesian")),
-        "hyperband",
-        "tpe",
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("strategy", GROWING)
 def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, store):
     small, large = GROWING[strategy]
     line = f"{WINE} strategy={strategy} training.epochs=2"
@@ -204,6 +198,7 @@ def test_a_larger_budget_extends_a_finished_search(strategy, command, tmp_path, 
     assert told(read(journal.parent)) == told(after)
 
 
+@pytest.mark.thorough
 def test_a_search_that_is_extended_in_vain_keeps_its_model(command, tmp_path, store):
     """All trials of its hypermodel are equally good, so that the first one stays the best."""
     line = "dataset=wine model._target_=mine.constant training.epochs=1"
@@ -237,6 +232,7 @@ def test_a_grid_is_extended(command, tmp_path, store):
     assert len(searches(tmp_path)) == 2
 
 
+@pytest.mark.thorough
 def test_more_time_extends_a_search_that_ran_out_of_it(command, tmp_path, store):
     line = f"{WINE} training.epochs=1 strategy.max_trials=2"
     ended = command(f"{line} max_seconds=0.01")
@@ -325,6 +321,7 @@ class TestDamaged(InAKeptFolder):
         assert command(line).code == 0
         assert len(searches(tmp_path)) == 1
 
+    @pytest.mark.thorough
     def test_a_torn_last_line_is_continued(self, folder, command, tmp_path):
         before = read(folder)
         with (folder / FILE_NAME).open("ab") as file:
@@ -335,6 +332,7 @@ class TestDamaged(InAKeptFolder):
         assert after.finished
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("attempts", [pytest.param("null", marks=pytest.mark.thorough), "2"])
 def test_a_trial_that_kills_its_process_is_given_up(attempts, command, tmp_path, store):
     """KerasTuner issue 439 runs such a trial again for ever."""

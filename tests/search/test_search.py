@@ -274,21 +274,9 @@ def write_images(folder) -> Path:
     return folder
 
 
-ONCE = [  # each strategy and each case
-    *(("random", "images-transfer"), ("hyperband", "digits-mlp"), ("bayesian", "csv-mlp")),
-    *(("grid", "diabetes-mlp"), ("random", "digits-cnn")),
-]
-
-
-def every_pair():
-    """Return all strategies with all cases; all but `ONCE` are thorough."""
-    for strategy in STRATEGIES:
-        for case in CASES:
-            marks = () if (strategy, case) in ONCE else pytest.mark.thorough
-            yield pytest.param(strategy, case, marks=marks)
-
-
-@pytest.mark.parametrize(("strategy", "case"), list(every_pair()))
+@pytest.mark.sampled("hyperband-digits-mlp", "bayesian-csv-mlp")
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_mlflow_shows_what_keras_reported(search, store, tmp_path, strategy, case):
     dataset, model = case.split("-")
     overrides = [f"strategy={strategy}", *STRATEGIES[strategy], *data(case, tmp_path)]
@@ -449,6 +437,7 @@ def test_executions(search, store):
         assert curves.keys() == {"duration_seconds"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("epochs", ["null", pytest.param(5, marks=pytest.mark.thorough)])
 def test_retraining(search, store, epochs):
     overrides = [*SMALL, "strategy.max_trials=2", "training.epochs=3", "final.retrain=true"]
@@ -467,6 +456,7 @@ def test_retraining(search, store, epochs):
     assert "retrained on train and validation data" in text
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tested_untraced")
 def test_hyperparameters_of_the_configuration(search, store):
     search(
@@ -557,6 +547,7 @@ def test_the_same_seed_gives_the_same_trials_and_scores(search, store):
     assert not any(params == known for params, _ in other for known, _ in first)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tested_untraced")
 def test_an_objective_to_maximise(search, store):
     overrides = ["strategy.max_trials=3", "training.epochs=2", "objective.name=val_accuracy"]
@@ -571,6 +562,7 @@ def test_an_objective_to_maximise(search, store):
     assert version.tags["pipeline.test_metric"] == "accuracy"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tested_untraced")
 def test_nothing_is_registered_if_it_shall_not(search, store):
     search(*SMALL, "strategy.max_trials=1", "training.epochs=1", "tracking.registered_model=null")
@@ -579,6 +571,7 @@ def test_nothing_is_registered_if_it_shall_not(search, store):
     assert len(shown.parent.outputs.model_outputs) == 1
 
 
+@pytest.mark.sampled("True")
 @pytest.mark.parametrize("given", [True, False])
 def test_the_store_is_where_mlflow_looks(store, tmp_path, monkeypatch, given):
     """`MLFLOW_TRACKING_URI`, or what plain `mlflow ui` shows; nothing else is left behind."""
@@ -607,6 +600,7 @@ def test_an_epoch_is_in_mlflow_before_the_next_one_ends(search, store):
     assert Impatient.shown == [True] * 3
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tested_untraced")
 def test_an_interrupted_search_is_continued_without_a_trace(search, store, tmp_path):
     overrides = [*SMALL, "strategy.max_trials=3", "training.epochs=3"]

@@ -135,6 +135,7 @@ def test_a_tf_data_dataset(mine, command, tmp_path, store):
     assert json.loads(used.dataset.profile)["rows"] == {"train": 80, "validation": 20, "test": 20}
 
 
+@pytest.mark.sampled("OfLabels")
 @pytest.mark.parametrize("model", ["OfLabels", "WithOwnFit"])
 def test_a_py_dataset(model, mine, command, tmp_path):
     mine("py_datasets", model)
@@ -154,6 +155,7 @@ def test_a_py_dataset(model, mine, command, tmp_path):
     assert history.evaluation.retrained
 
 
+@pytest.mark.thorough
 def test_a_function_and_a_model_of_ours(mine, command, tmp_path):
     mine("function")
     ended = command(f"{TINY} model=mlp report.every_seconds=60")

@@ -43,6 +43,7 @@ def houses(rows=250):
     )
 
 
+@pytest.mark.thorough
 def test_several_targets_and_dates_of_parquet(search, tmp_path):
     houses().to_parquet(tmp_path / "houses.parquet")
     out, folder = search("houses.parquet", "target=[price,rent]")

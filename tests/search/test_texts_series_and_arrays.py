@@ -54,6 +54,7 @@ def test_a_search_of_a_series(search, tmp_path):
     assert errors["mae"] == pytest.approx(history.evaluation.metrics["mae"], rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_search_of_several_targets_of_a_series(search, tmp_path):
     rows = np.arange(120)
     pd.DataFrame({"sin": np.sin(rows / 5), "cos": np.cos(rows / 5)}).to_csv(tmp_path / "w.csv")

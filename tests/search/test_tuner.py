@@ -125,6 +125,7 @@ def test_tells_every_event_in_order(tmp_path):
         assert end.metrics == logs[end.best_epoch]
 
 
+@pytest.mark.thorough
 def test_same_seed_same_scores(tmp_path):
     scores = []
     for name in ("one", "two"):
@@ -251,6 +252,7 @@ def test_epochs_is_a_hyperparameter_where_it_is_declared(tmp_path):
     assert [record.epoch for record in recorder.of(EpochEnd)] == [0, 1, 2]
 
 
+@pytest.mark.thorough
 def test_promotions_continue_their_parents(tmp_path):
     space = keras_tuner.HyperParameters()
     space.Int("units", 1, 1000)
@@ -296,6 +298,7 @@ def test_a_retried_trial_can_succeed(tmp_path):
     assert (second.attempt, second.status, second.score) == (1, Status.COMPLETED, 0.5)
 
 
+@pytest.mark.sampled("ours")
 @pytest.mark.parametrize("ours", [True, False], ids=["ours", "KerasTuner's"])
 def test_what_a_fit_declares_is_told(ours, tmp_path):
     class Declaring(Trained):
@@ -498,6 +501,7 @@ def test_a_full_disk_is_not_the_trials_fault(tmp_path, full_disk):
     assert "No space left on device" in search_end.message
 
 
+@pytest.mark.thorough
 def test_failures_in_a_row_count_over_interruptions(tmp_path):
     def score(hp, call):
         raise RuntimeError("broken")

@@ -177,6 +177,7 @@ def test_the_seeds_hypermodel_under_the_seeds_strategies(strategies, tmp_path):
     assert version.name == "flowers-mine"
 
 
+@pytest.mark.thorough
 def test_a_function_that_builds(command, tmp_path, store):
     code = """
 def build(hp, width):
@@ -190,6 +191,7 @@ def build(hp, width):
         assert int(trial.data.params["units"]) in (4, 8, 12, 16)
 
 
+@pytest.mark.thorough
 def test_what_the_yaml_nests_is_seeded(command, tmp_path, store):
     code = """
 def base():
@@ -237,6 +239,7 @@ class Own(keras_tuner.HyperModel):
         assert trial.data.params["batch_size"] in ("16", "32")
 
 
+@pytest.mark.thorough
 def test_a_fit_that_fine_tunes_in_two_phases(command, tmp_path, store):
     code = """
 class FineTuned(keras_tuner.HyperModel):
@@ -263,6 +266,7 @@ class FineTuned(keras_tuner.HyperModel):
     assert loss == pytest.approx(best.score, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_metric_with_a_value_for_each_class(command, tmp_path, store):
     code = """
 @keras.saving.register_keras_serializable("mine")
@@ -292,6 +296,7 @@ def build(hp):
     assert {"f1_0", "val_f1_2"} <= {*table.read_text().partition("\n")[0].split(",")}
 
 
+@pytest.mark.thorough
 def test_conditional_scopes(command, tmp_path, store):
     code = """
 def build(hp):
@@ -335,6 +340,7 @@ def build(hp):
 """
 
 
+@pytest.mark.thorough
 def test_a_subclassed_model(command, tmp_path, store):
     register = '\n\n@keras.saving.register_keras_serializable("mine")'
     code = register + SUBCLASSED + SERIALIZABLE + OF_SUBCLASS
@@ -356,6 +362,7 @@ def test_a_subclassed_model_that_cannot_be_loaded_again(command, tmp_path, store
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.thorough
 def test_a_fit_that_crops_and_a_model_that_it_builds(command, tmp_path, store):
     register = '\n\n@keras.saving.register_keras_serializable("mine")'
     code = """
@@ -522,6 +529,7 @@ classes: 3
 """
 
 
+@pytest.mark.thorough
 def test_a_model_of_keras_tuner_with_one_hot_targets(command, tmp_path, store):
     write_model(tmp_path, ONE_HOT, XCEPTION)
     write_choice(tmp_path, "dataset", "_target_: mine.images\n")

@@ -66,6 +66,7 @@ def best(history: History) -> list[dict]:
     return [attempt.hyperparameters for attempt in history.ranked()[:3]]
 
 
+@pytest.mark.thorough
 def test_the_best_come_first_and_the_scores_count(command, earlier, tmp_path):
     past = read(earlier)
     warm = f"{WINE} strategy=bayesian strategy.max_trials=4 name=warm"
@@ -101,6 +102,7 @@ def test_a_search_goes_on_with_what_it_had_taken_over(command, earlier, tmp_path
     assert (ended.code, ended.err.count("\n")) == (2, 1)  # it would be a new one
 
 
+@pytest.mark.sampled("mlflow")
 @pytest.mark.parametrize("alone", ["folder", "mlflow"])
 def test_found_by_itself_clipped_and_dropped(command, earlier, tmp_path, alone):
     past = read(earlier)
@@ -133,6 +135,7 @@ def test_given_trials_and_stated_defaults_come_first(command, tmp_path):
     assert second["rate"] == 0.05 != third["rate"]
 
 
+@pytest.mark.thorough
 def test_given_trials_are_another_search_and_none_the_same(command, tmp_path):
     line = f"{WINE} strategy.max_trials=1 name=same"
     assert command(f"{line} warm_start=[] first_trials=[]").code == 0

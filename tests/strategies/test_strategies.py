@@ -192,6 +192,7 @@ class TestObjective:
         run(guessing, in_turn(*self.SCORES))
         assert guessing.get_best_trials()[0].score == 0.2
 
+    @pytest.mark.sampled(every=3)
     @ALL
     @pytest.mark.parametrize("name", ["val_f1_score", "val_r2_score", "val_cosine_similarity"])
     def test_the_highest_wins_if_it_is_maximised(self, strategy, name):

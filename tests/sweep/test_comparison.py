@@ -501,6 +501,7 @@ def run_script(project: Path, *arguments: str):
     )
 
 
+@pytest.mark.thorough
 def test_multirun_through_hydra(project):
     (project / "sweep/jobs").mkdir(parents=True)
     (project / "sweep/jobs/9.json").write_text("left over from an earlier sweep")

@@ -69,6 +69,7 @@ def check_mlflow(summary, store):
         assert file.read(2) == b"PK"
 
 
+@pytest.mark.thorough
 def test_a_line_for_each_search_of_a_sweep(command, tmp_path, store):
     ended = command(
         "-m --json model=cnn,mlp strategy=random,grid dataset=wine strategy.max_trials=1 "

@@ -134,6 +134,7 @@ def check_whole(ended: Ended, folder: Path, repeated: int = 0, number: int = 3) 
     assert len(told) == number
 
 
+@pytest.mark.thorough
 def test_an_interrupted_sweep_goes_on(interrupted, command, tmp_path):
     first, second = (history.begin.search for history in searches(tmp_path))
     ended = command(LINE)
@@ -144,6 +145,7 @@ def test_an_interrupted_sweep_goes_on(interrupted, command, tmp_path):
     assert len(list(tmp_path.glob("outputs/searches/sweeps/*"))) == 1
 
 
+@pytest.mark.thorough
 def test_other_overrides_are_another_sweep_and_a_finished_one_starts_anew(
     interrupted, command, tmp_path
 ):
@@ -265,6 +267,7 @@ def test_killed_before_mlflow_had_the_end(interrupted, command, tmp_path):
     check_whole(command(LINE), tmp_path, repeated=1)
 
 
+@pytest.mark.thorough
 def test_a_job_that_extends_anothers_search(command, tmp_path, store, monkeypatch):
     line = LINE.replace("seed=0,1,2", "").replace("max_trials=1", "max_trials=1,2")
     with monkeypatch.context() as context:
@@ -374,6 +377,7 @@ def test_a_damaged_file_is_one_sentence(interrupted, command, tmp_path):
     assert re.fullmatch(f"error: storage: .*{SWEEP} is damaged .*\n", refused.err)
 
 
+@pytest.mark.thorough
 def test_jobs_of_several_storages_are_one_sweep(command, tmp_path, store):
     ended = command("-m storage=a,b dataset=wine strategy.max_trials=1 training.epochs=1")
     assert (ended.code, ended.err) == (0, "")

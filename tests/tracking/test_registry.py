@@ -134,6 +134,7 @@ def once_id(store):
     return MlflowClient(store).get_experiment_by_name(EXPERIMENT).experiment_id
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("done", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_broken_off_anywhere_it_is_completed(store, evaluated, monkeypatch, done):
     folder = evaluated()

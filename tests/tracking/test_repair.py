@@ -33,6 +33,7 @@ def values(store, name, metric):
     return [(step, value) for step, _, value in points(store, runs(store)[name])[metric]]
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("name", ["digits-mlp-random", "trial 0000"])
 @pytest.mark.parametrize("earlier", [0, 1])
 def test_a_run_whose_creation_was_executed_late_takes_nothing_away(

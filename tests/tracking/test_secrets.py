@@ -41,6 +41,7 @@ def test_a_password_is_in_no_file_and_no_line_of_a_whole_run(way, command, tmp_p
     check_hidden(command(f"{LINE} {WAYS[way]}"), tmp_path)
 
 
+@pytest.mark.thorough
 def test_it_is_in_none_of_a_search_that_goes_on_by_the_environment(command, tmp_path, monkeypatch):
     check_hidden(command(f"{LINE} ++tracking.uri={ADDRESS}"), tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", ADDRESS)

@@ -241,6 +241,7 @@ def test_serving_arrays(store, evaluated, model_file, tmp_path):
     np.testing.assert_allclose(answer["predictions"], expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_serving_a_table(store, evaluated, tmp_path):
     folder = evaluated()
     model = save_table(folder)

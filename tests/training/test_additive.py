@@ -81,6 +81,7 @@ UNKNOWN = {"losses.CTC": "gives a number an example, but is no function of the l
 NOT_COMPILED = {"metrics.Mean", "metrics.Sum"}  # they take no targets
 
 
+@pytest.mark.sampled(every=8)
 @pytest.mark.parametrize("name", KINDS)
 def test_the_lists_are_what_was_measured(name):
     package, kind = KINDS[name]
@@ -89,6 +90,7 @@ def test_the_lists_are_what_was_measured(name):
     assert is_additive(model) == (measured and name not in UNKNOWN)
 
 
+@pytest.mark.sampled(every=8)
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_known_with_other_arguments_adds_up(name):
     package, kind = KINDS[name]
@@ -163,6 +165,7 @@ def registry():
     del keras.saving.get_custom_objects()["registered"]
 
 
+@pytest.mark.sampled(every=8)
 @pytest.mark.parametrize("name", COMPILED)
 def test_what_is_compiled_is_known(name, registry):
     known, arguments = COMPILED[name]

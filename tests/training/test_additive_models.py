@@ -149,6 +149,7 @@ def numbers(shape):
     return x + np.arange(ROWS, dtype=np.float32).reshape(ROWS, *[1] * len(shape)) // 5
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_known_if_its_validation_adds_up(name):
     known, shape, called = MODELS[name]

@@ -74,6 +74,7 @@ def train(trainer, folder, *, epochs, seed=1, **values):
     return trainer.train(execution, lambda epoch, logs: None)
 
 
+@pytest.mark.sampled("hypermodel1")
 @pytest.mark.parametrize(
     "hypermodel", [None, Own(lambda model, *args, **kwargs: model.fit(*args, **kwargs))]
 )

@@ -176,6 +176,7 @@ def test_cheap_epochs_pay_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_another_attempts_checkpoint_is_not_continued(tmp_path):
     with_, path = plain_trainer(), tmp_path / "checkpoint-0.npz"
     with pytest.raises(Killed):
@@ -184,6 +185,7 @@ def test_another_attempts_checkpoint_is_not_continued(tmp_path):
     assert told == train(with_, None, seed=2)[1]
 
 
+@pytest.mark.sampled("cut off")
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "cut off"])
 def test_a_damaged_checkpoint_is_called_so(content, tmp_path):
     with_, path = plain_trainer(), tmp_path / "checkpoint-0.npz"
@@ -194,6 +196,7 @@ def test_a_damaged_checkpoint_is_called_so(content, tmp_path):
         train(with_, path)
 
 
+@pytest.mark.thorough
 def test_an_own_fit_starts_again(tmp_path):
     with_, path = trainer(Own()), tmp_path / "checkpoint-0.npz"
     with pytest.raises(KeyboardInterrupt):
@@ -362,6 +365,7 @@ def test_all_callbacks_of_keras_are_tried():
     assert {name.split()[0] for name in OF_KERAS} == exported - NO_CALLBACKS
 
 
+@pytest.mark.sampled("EarlyStopping")
 @pytest.mark.usefixtures("listener")
 @pytest.mark.parametrize(
     ("name", "make"),
@@ -393,6 +397,7 @@ def test_a_csv_file_goes_on_as_if_never_interrupted(switchable, tmp_path):
     assert continued.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.sampled("True")
 @pytest.mark.parametrize("append", [False, True])
 def test_a_csv_file_keeps_the_rows_of_other_trainings(append, switchable, tmp_path):
     def make():
@@ -447,6 +452,7 @@ def scalars(folder):
     return values
 
 
+@pytest.mark.thorough
 def test_tensorboard_goes_on_with_its_steps(switchable, tmp_path):
     interrupted(switchable, lambda path: [OF_KERAS["TensorBoard"](path)], tmp_path, dies_at=2)
     whole, continued = (scalars(tmp_path / name) for name in ("whole", "run"))
@@ -456,6 +462,7 @@ def test_tensorboard_goes_on_with_its_steps(switchable, tmp_path):
         assert sorted(curve) == sorted([*whole[name], whole[name][2]])
 
 
+@pytest.mark.thorough
 def test_a_backup_of_another_training_is_not_restored(switchable, tmp_path):
     make = OF_KERAS["BackupAndRestore"]
     switchable.make = lambda: [make(tmp_path)]

@@ -181,6 +181,7 @@ DROPPED = {
 }
 
 
+@pytest.mark.sampled("a metric's method")
 @pytest.mark.parametrize(
     "build",
     sampled(DROPPED, "Huber's delta", "what a wrapped optimizer lets decay", "a metric's method"),
@@ -209,6 +210,7 @@ BATCHED = {
 }
 
 
+@pytest.mark.sampled("a layer that mixes examples")
 @pytest.mark.parametrize("build", sampled(BATCHED, "a sum", "a layer that mixes examples"))
 def test_validation_is_batched_as_keras_does_where_the_batch_counts(build):
     assert_as_keras(train(make_trainer(), {"build": build}), plain({"build": build})[1])
@@ -237,6 +239,7 @@ STEPS = {
 }
 
 
+@pytest.mark.sampled("more steps a call than divide an epoch")
 @pytest.mark.parametrize("build", STEPS.values(), ids=STEPS)
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_an_epoch_has_the_steps_that_keras_gives_it(build):

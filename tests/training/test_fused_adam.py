@@ -40,6 +40,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_the_same_but_for_rounding(make, eager):

@@ -85,6 +85,7 @@ def plain(callbacks, optimizer=lambda: keras.optimizers.SGD(0.1)):
     return model.fit(data.x, data.y, epochs=EPOCHS, callbacks=callbacks, **ARGUMENTS).history
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("behind", [True, False], ids=["behind", "before"])
 @pytest.mark.parametrize("objective", ["val_f1", "val_each", "val_each_1"])
 def test_a_metric_of_a_callback_wherever_it_stands(objective, behind):
@@ -134,6 +135,7 @@ def test_what_monitors_a_metric_that_keras_reports_stays_in_its_place():
     assert order == [True] * EPOCHS
 
 
+@pytest.mark.sampled("several")
 @pytest.mark.parametrize("optimizer", [scheduled, several])
 def test_a_schedule_is_left_alone_with_one_line(optimizer):
     told = []

@@ -155,6 +155,7 @@ def without_callbacks(model, *args, callbacks, **kwargs):
 
 
 class TestEpochsOfSeveralPhases:
+    @pytest.mark.sampled("0.9-2")
     @pytest.mark.parametrize(("rate", "best"), [(SLOWLY, 5), (TOO_FAST, 2)])
     def test_are_counted_on(self, rate, best):
         fit = phases(rate)
@@ -224,6 +225,7 @@ class TestWithoutCallbacks:
         assert result.best_epoch == 0
         assert result.metrics == seen[0][1]
 
+    @pytest.mark.thorough
     def test_only_the_second_phase(self):
         def fit(model, *args, callbacks, **kwargs):
             model.fit(*args, callbacks=callbacks, **kwargs)
@@ -239,6 +241,7 @@ class TestWithoutCallbacks:
         assert (result.best_epoch, result.score) == (5, pytest.approx(last))
         assert_weights(result, plain.model.get_weights())
 
+    @pytest.mark.thorough
     def test_the_history_of_the_phase_with_callbacks(self):
         def fit(model, *args, callbacks, **kwargs):
             history = model.fit(*args, callbacks=callbacks, **kwargs)
@@ -312,6 +315,7 @@ class TestNumbers:
         assert result.metrics.get("own") == (5 if named else None)
         assert_weights(result, plain.model.get_weights())
 
+    @pytest.mark.thorough
     def test_of_a_phase_that_nobody_saw(self):
         def fit(model, *args, callbacks, **kwargs):
             model.fit(*args, callbacks=callbacks, **kwargs)
@@ -331,6 +335,7 @@ def two_of_its_own(model, *args, **kwargs):
 class TestArgumentsOfItsOwn:
     """Python refuses ours in the second call, when the model has been trained already."""
 
+    @pytest.mark.thorough
     def test_train_what_a_fit_without_them_trains(self):
         plain = Plainly(two_of_its_own, epochs=None)
         trainer = make_trainer(two_of_its_own)
@@ -341,6 +346,7 @@ class TestArgumentsOfItsOwn:
         assert result.score == pytest.approx(min(plain.scores))
         assert_weights(result, plain.epochs.weights[result.best_epoch])
 
+    @pytest.mark.sampled("by name")
     @pytest.mark.parametrize("place", ["by name", "by place"])
     def test_are_remembered(self, place):
         def fit(model, x, y, **kwargs):
@@ -398,6 +404,7 @@ class TestArgumentsOfItsOwn:
             run(trainer)
         assert trainer.hypermodel.calls == calls + 1
 
+    @pytest.mark.thorough
     def test_start_from_a_parents_weights_again(self):
         parent, _ = run(make_trainer(lambda model, *args, **kwargs: model.fit(*args, **kwargs)))
         plain = Plainly(two_of_its_own, weights=parent.weights, epochs=None)
@@ -480,6 +487,7 @@ class TestCompiledAgain:
         assert int(restored.optimizer.iterations) == 0  # another's state is not its own
         assert restored.get_layer("base").trainable
 
+    @pytest.mark.thorough
     def test_a_promoted_trial_goes_on_with_them(self):
         trainer = make_trainer(freezing, optimizer="adam")
         parent, _ = run(trainer)
@@ -571,6 +579,7 @@ class Preparing(keras_tuner.HyperModel):
         return model.fit(self.prepare(x), y, validation_data=validation_data, **kwargs)
 
 
+@pytest.mark.sampled("subclassed", "compiled by fit")
 @pytest.mark.parametrize(
     ("make", "prepare", "compiled"),
     [

@@ -102,6 +102,7 @@ def train(form, objective, callbacks=list):
 ERRORS = {"errors": ("errors",), "errors_0": ("errors", 0), "errors_1": ("errors", 1)}
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     ("form", "names"),
     [

@@ -51,6 +51,7 @@ def left():
     return len(context.context().list_function_names()), graphs
 
 
+@pytest.mark.sampled("1")
 @pytest.mark.parametrize("most_models", [0, 1])
 def test_nothing_is_left_of_a_training_but_what_is_kept_for_the_next(most_models):
     with_ = trainer(traces=Traces(most_models))

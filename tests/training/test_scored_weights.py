@@ -106,6 +106,7 @@ def assert_averages_are_in(model):
         np.testing.assert_allclose(average, weight, rtol=1e-5)
 
 
+@pytest.mark.sampled("epoch-own fit")
 @pytest.mark.parametrize("hypermodel", [Averaged(), OwnFit()], ids=["ordinary", "own fit"])
 @pytest.mark.parametrize("arguments", [{}, {"swap_on_epoch": True}], ids=["validation", "epoch"])
 def test_averages_that_are_validated(arguments, hypermodel):
@@ -176,6 +177,7 @@ def test_early_stopping_restores_what_was_scored():
     assert_scored(trainer, result, values)
 
 
+@pytest.mark.sampled("callback")
 @pytest.mark.parametrize("callbacks", [list, lambda: [AtTheEnd()]], ids=["optimizer", "callback"])
 def test_a_training_whose_process_died_at_its_end_ends_the_same(callbacks, tmp_path):
     trainer, path = make_trainer(callbacks), tmp_path / "checkpoint-0.npz"

@@ -108,6 +108,7 @@ def same(logs, expected):
     return True
 
 
+@pytest.mark.sampled("tf.data", "function of the epoch")
 @pytest.mark.parametrize(
     ("stream", "epochs"),
     [
@@ -135,6 +136,7 @@ def test_a_py_dataset_is_read_by_keras_with_its_workers(workers):
     assert same(logs, one)
 
 
+@pytest.mark.sampled("function")
 @pytest.mark.parametrize(
     "stream",
     [
@@ -174,6 +176,7 @@ def test_a_fit_of_its_own_sees_each_epoch_in_its_order():
     assert same(train(trainer(as_arrays, hypermodel=Own()), epochs=2), of_arrays())
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("hypermodel", [Net, Own])
 @pytest.mark.parametrize("stream", [lambda: tensors(X, Y), lambda: Batches(X, Y)])
 def test_the_final_model_is_trained_on_all_examples(stream, hypermodel):

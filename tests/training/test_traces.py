@@ -138,6 +138,7 @@ SAME_TRACE = {
 }
 
 
+@pytest.mark.sampled("moving averages")
 @pytest.mark.parametrize(
     "make", sampled(SAME_TRACE, "adam", "moving averages", "a loss with its own arguments")
 )
@@ -183,6 +184,7 @@ def test_another_frozen_part_is_another_model(features):
     assert watch.models[0] is not watch.models[1]
 
 
+@pytest.mark.thorough
 def test_a_promotion_goes_on_from_its_parent():
     make, (trainer, watch) = SAME_TRACE["adam"], make_trainer()
     parent = train(trainer, make(1e-2), epochs=2)
@@ -193,6 +195,7 @@ def test_a_promotion_goes_on_from_its_parent():
     assert_same(promoted, train(make_trainer()[0], make(1e-2), **promotion))
 
 
+@pytest.mark.thorough
 def test_an_interrupted_training_goes_on(tmp_path):
     make, (trainer, _) = SAME_TRACE["adam"], make_trainer(checkpoint_seconds=0.0)
     train(trainer, make(1e-3), seed=7)
@@ -302,6 +305,7 @@ OTHER_TRACE = {
 }
 
 
+@pytest.mark.sampled("what is trained")
 @pytest.mark.parametrize(
     "build",
     sampled(OTHER_TRACE, "what it lets decay", "a function as loss", "what is trained", "a lambda"),
@@ -314,6 +318,7 @@ def test_another_model_is_trained_itself(build):
     assert_same(other, train(make_trainer()[0], {"build": lambda: build(1)}))
 
 
+@pytest.mark.thorough
 def test_another_number_of_steps_a_call_is_another_trace(monkeypatch):
     monkeypatch.setattr(throughput, "_FEW_STEPS", 20)
     make = SAME_TRACE["adam"]
@@ -361,6 +366,7 @@ def test_a_model_whose_training_failed_is_not_trained_again():
     assert len(trainer.traces) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("models", "size"),
     [(2, 1 << 28), pytest.param(16, 5000, marks=pytest.mark.thorough)],

@@ -31,6 +31,7 @@ def huber(delta):
     return exact.dense(loss=keras.losses.Huber(delta))
 
 
+@pytest.mark.thorough
 def test_a_reused_trace_of_another_model(monkeypatch):
     monkeypatch.setattr(traces, "identity", lambda *objects, **settings: "always the same")
     verification = Verification(exact.make_trainer(), 2)
@@ -39,6 +40,7 @@ def test_a_reused_trace_of_another_model(monkeypatch):
         verify(verification, {"build": huber, "delta": 0.001}, trial="0001")
 
 
+@pytest.mark.thorough
 def test_features_of_another_layer():
     features = exact.make_features()
     trainer = exact.make_trainer(features=features)
@@ -51,6 +53,7 @@ def test_features_of_another_layer():
         verify(trainer, {"build": backbone}, trial="0001")
 
 
+@pytest.mark.thorough
 def test_a_validation_in_other_batches():
     wrong = Throughput(validation=lambda model, callbacks, size: 1000)
     trainer = exact.make_trainer(throughput=wrong)
@@ -58,6 +61,7 @@ def test_a_validation_in_other_batches():
         verify(trainer, {"build": exact.BATCHED["a sum"]})
 
 
+@pytest.mark.thorough
 def test_another_number_of_steps():
     @contextlib.contextmanager
     def ahead(optimizer):
@@ -81,6 +85,7 @@ def test_an_optimizer_that_steps_otherwise():
         verify(trainer, {"build": exact.dense})
 
 
+@pytest.mark.thorough
 def test_as_many_trials_as_are_asked_for_are_verified():
     told = []
     trainer = exact.make_trainer(notices=Notices(told.append))
@@ -102,6 +107,7 @@ def test_rounding_is_no_difference():
     verify(trainer, {"build": chaotic}, epochs=6)
 
 
+@pytest.mark.thorough
 def test_a_promotion_is_verified_from_its_parents_weights():
     trainer = exact.make_trainer()
     parent = exact.train(trainer, {"build": exact.dense}, epochs=2)

@@ -34,6 +34,7 @@ EVERYWHERE = (  # one of each way that a training can be made faster, or cannot
 )
 
 
+@pytest.mark.sampled("dropout", "spectral normalization", "a user's layer")
 @pytest.mark.parametrize("name", sampled({name: name for name in ZOO}, *EVERYWHERE))
 def test_is_trained_as_plain_keras_trains_it(name):
     animal, validations, steppings = ZOO[name], [], []
