@@ -1,6 +1,5 @@
 """A file that holds a table: text with separators, or Parquet."""
 
-import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -136,21 +135,23 @@ def _read_rows(path: Path, separator: str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    read = functools.partial(
-        pd.read_csv, path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
-    )
-    table = read(lineterminator="\n").fillna("")  # of rows that end early
+    def read(**arguments: Any) -> pd.DataFrame:
+        form = {"sep": separator, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
+        table: pd.DataFrame = pd.read_csv(path, **form, **arguments)
+        return table.fillna("")  # what rows lack that end early
+
+    table = read(lineterminator="\n")
     header = [name.removesuffix("\r") for name in table.columns]
     if any("\r" in name for name in header):  # all lines end with it
-        return read().fillna("")
+        return read()
     if header == [*table.columns] or not isinstance(table.index, pd.RangeIndex):
         return table
     table.columns = pd.Index(header)
-    table = table[table[header[0]] != "\r"]  # empty lines
+    table = table[table[header[0]] != "\r"].reset_index(drop=True)  # without empty lines
     early = table[header[-1]] == ""
     table.loc[early] = table[early].apply(lambda column: column.str.removesuffix("\r"))
     table[header[-1]] = table[header[-1]].str.removesuffix("\r")
-    return table.reset_index(drop=True)
+    return table
 
 
 class _Parquet(TableFile):

@@ -19,6 +19,7 @@ from pipeline.journal.callbacks import SearchBegin, Status
 from pipeline.journal.files import DamagedFileError, is_storage_failure
 from pipeline.journal.history import History, read
 from pipeline.search import components, continuation
+from pipeline.search.allocation import allocate_from_one_arena
 from pipeline.search.failures import SearchError, TooManyFailedError
 from pipeline.search.final_model import evaluate_best
 from pipeline.search.garbage import looked_at_later
@@ -93,6 +94,7 @@ def run_search(
         >>> result.history.ranked()[0].hyperparameters
     """
     check_backend()
+    allocate_from_one_arena()
     console = Console(quiet=config.verbose == 0, highlight=False)
     tell_dataset(console, config)
     tell = functools.partial(console.print, soft_wrap=True, markup=False)
