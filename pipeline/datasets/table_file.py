@@ -135,15 +135,20 @@ def _read_rows(path: Path, separator: str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    def read(**arguments: Any) -> pd.DataFrame:
-        form = {"sep": separator, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
-        table: pd.DataFrame = pd.read_csv(path, **form, **arguments)
-        return table.fillna("")  # what rows lack that end early
+    def read(end: str | None) -> pd.DataFrame:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            lineterminator=end,
+        ).fillna("")  # what rows lack that end early
 
-    table = read(lineterminator="\n")
+    table = read("\n")
     header = [name.removesuffix("\r") for name in table.columns]
     if any("\r" in name for name in header):  # all lines end with it
-        return read()
+        return read(None)
     if header == [*table.columns] or not isinstance(table.index, pd.RangeIndex):
         return table
     table.columns = pd.Index(header)
