@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 from tests.commands import Command
 from tests.processes import ENVIRONMENT, arguments_of
 
@@ -63,6 +67,16 @@ def steps(text: str) -> Iterator[Step]:
             raise ValueError(f"nothing can be done with a block of {language}")
 
 
+def jobs(command: str) -> list[tuple[list[str], str | None]]:
+    """Return the overrides of each search that a command runs, and its folder of groups."""
+    options = get_args_parser().parse_args(shlex.split(command)[3:])
+    if not options.multirun:
+        return [(options.overrides, options.config_dir)]
+    parsed = OverridesParser.create().parse_overrides(options.overrides)
+    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return [(overrides, options.config_dir) for overrides in batch]
+
+
 class Reader:
     """Follows a document in an empty folder.
 
@@ -84,18 +98,6 @@ class Reader:
         for number, step in enumerate(told, 1):
             self._reports = any("report.html" in str(later) for later in told[number:])
             self._follow(step)
-
-    def compose(self, text: str) -> None:
-        """Write all files of a document, and compose the configurations of its searches."""
-        for step in steps(text):
-            if isinstance(step, File):
-                self._follow(step)
-            elif isinstance(step, Shell):
-                python, _, module, *arguments = [*self._words(step.line), "", "", ""]
-                given = [word for word in arguments if word and word not in ("-m", "--multirun")]
-                if (python, module) == ("python", "pipeline"):
-                    ended = self._command.run(module, [*given, "--cfg", "job"])
-                    assert (ended.code, ended.err) == (0, ""), f"{step.line}\n{ended.err}"
 
     def _follow(self, step: Step) -> None:
         """Do what a step says; raises if it fails."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import Reader, Shell, steps
+from pipeline.configuration.composition import compose_config
+from tests.documents import File, Reader, Shell, jobs, steps
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")}
@@ -23,9 +24,17 @@ def test_a_page_can_be_followed(name, tmp_path, command, store):
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_every_command_of_a_page_composes(name, tmp_path, command):
+def test_every_search_of_a_page_composes(name, tmp_path, monkeypatch):
     """Of pages that only `scripts/test` follows too."""
-    Reader(tmp_path, command).compose(PAGES[name])
+    monkeypatch.chdir(tmp_path)
+    for step in steps(PAGES[name]):
+        match step:
+            case File(path, content):
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                Path(path).write_text(content, encoding="utf-8")
+            case Shell(line) if line.startswith("python -m pipeline "):
+                for overrides, config_dir in jobs(line):
+                    assert compose_config(overrides, config_dir)
 
 
 def test_there_are_seven_pages_with_commands():

@@ -1,18 +1,14 @@
 """The README: its commands and its code are run as they stand."""
 
 import re
-import shlex
 from pathlib import Path
 
 import keras_tuner
 import pytest
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.configuration.composition import compose_config
 from pipeline.search.components import make_dataset, make_hypermodel, make_oracle, make_space
-from tests.documents import File, Shell, steps
+from tests.documents import File, Shell, jobs, steps
 from tests.processes import NO_REPORT
 from tests.screen import Terminal
 
@@ -23,16 +19,6 @@ FILES = {step.path: step.content for step in STEPS if isinstance(step, File)}
 LINES = [step.line for step in STEPS if isinstance(step, Shell)]
 COMMANDS = [line for line in LINES if line.startswith("python -m pipeline ")]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-
-
-def jobs(command: str) -> list[tuple[list[str], str | None]]:
-    """Return the overrides of each search that a command runs, and its folder of groups."""
-    options = get_args_parser().parse_args(shlex.split(command)[3:])
-    if not options.multirun:
-        return [(options.overrides, options.config_dir)]
-    parsed = OverridesParser.create().parse_overrides(options.overrides)
-    (batch,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    return [(overrides, options.config_dir) for overrides in batch]
 
 
 @pytest.fixture
