@@ -75,6 +75,7 @@ class Final:
 
     retrain: bool = MISSING
     epochs: int | None = MISSING
+    predictions: bool = MISSING
 
 
 @dataclass

@@ -23,6 +23,7 @@ from pipeline.evaluation.model_file import (
 )
 from pipeline.evaluation.one_pass import Predicted, evaluate_and_predict, predict
 from pipeline.evaluation.predictions import EvaluationError
+from pipeline.evaluation.predictions_file import PREDICTIONS_FILE, write_predictions
 from pipeline.evaluation.reports import plain_metrics, report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
@@ -69,6 +70,7 @@ def evaluate(
     batch_size: int,
     notices: Notices,
     test: Split | Stream | None = None,
+    keep_predictions: bool = False,
 ) -> Evaluation:
     """Test a model, save it, make sure that its file gives it back, and report on it.
 
@@ -84,6 +86,7 @@ def evaluate(
             A model that has one of its own takes that.
         notices: Told if the model is saved without what it was compiled with, or has no baseline.
         test: The test split as the model is to be given it; None gives it as it is.
+        keep_predictions: Whether what it predicts is written, with the targets.
 
     Returns:
         The metrics and what was written.
@@ -124,6 +127,10 @@ def evaluate(
         loss=loss,
         predict=functools.partial(predict, model, batch_size=batch_size),
     )
+    files = ["input_example.npz", *made.files]
+    if keep_predictions:
+        write_predictions(predicted, folder / PREDICTIONS_FILE)
+        files.append(PREDICTIONS_FILE)
     metrics = metrics or plain_metrics(predicted, dataset, loss)
     if not metrics:
         raise EvaluationError(
@@ -133,7 +140,7 @@ def evaluate(
         metrics=metrics,
         score_name=_score_name(objective, metrics),
         model=MODEL_FILE,
-        artifacts=[f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)],
+        artifacts=[f"{FOLDER}/{name}" for name in files],
         baseline=baseline(
             model, dataset, predicted, metrics, batch_size=batch_size, notices=notices
         )

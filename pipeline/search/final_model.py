@@ -11,6 +11,7 @@ from pipeline.configuration.config import Final
 from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Stream
 from pipeline.evaluation import best_model as evaluation
+from pipeline.evaluation.predictions_file import PREDICTIONS_FILE
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
@@ -66,6 +67,7 @@ def evaluate_best(
         known is not None
         and (known.trial, known.retrained, known.epochs) == (best.trial_id, final.retrain, epochs)
         and (directory / known.model).exists()
+        and final.predictions <= _has_predictions(known)
     ):
         return known
     test = trainer.dataset.test
@@ -85,7 +87,9 @@ def evaluate_best(
         seed = tuner.execution_seed(best.trial_id, execution)
         model = trainer.restore(best.hyperparameters, trained.weights, seed=seed)
     batch_size = trainer.batch_size_of(best.hyperparameters)
-    tested = _tested(model, best.trial_id, trainer, begin, directory, batch_size, test)
+    tested = _tested(
+        model, best.trial_id, trainer, begin, directory, batch_size, test, final.predictions
+    )
     return EvaluationEnd(
         trial=best.trial_id,
         retrained=final.retrain,
@@ -98,6 +102,10 @@ def evaluate_best(
         baseline=tested.baseline,
         confusion=tested.confusion,
     )
+
+
+def _has_predictions(tested: EvaluationEnd) -> bool:
+    return any(name.endswith(f"/{PREDICTIONS_FILE}") for name in tested.artifacts)
 
 
 @contextlib.contextmanager
@@ -126,6 +134,7 @@ def _tested(
     directory: Path,
     batch_size: int,
     test: Split | Stream,
+    keep_predictions: bool,
 ) -> evaluation.Evaluation:
     """Return what the test of the model says, or say why there is none."""
     try:
@@ -137,6 +146,7 @@ def _tested(
             batch_size=batch_size,
             notices=trainer.notices,
             test=test,
+            keep_predictions=keep_predictions,
         )
     except (evaluation.EvaluationError, evaluation.VerificationError) as error:
         raise SearchError(f"the best model (trial {trial}): {error}", directory) from error

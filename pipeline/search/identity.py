@@ -179,7 +179,7 @@ def fingerprint(
         "training": training,
         "callbacks": config.callbacks,
         "seed": config.seed,
-        "final": asdict(config.final),
+        "final": {"retrain": config.final.retrain, "epochs": config.final.epochs},
     }
     given = {key: value for key, value in asdict(config.compile).items() if value is not None}
     if given:  # a search of before these could be given is the same without them

@@ -141,7 +141,7 @@ ENDED = {  # metrics and files of the test
 }
 
 
-@pytest.mark.sampled("onehot", "labels", "masks", "two")
+@pytest.mark.sampled("onehot", "labels", "masks")
 @pytest.mark.parametrize("kind", ENDED)
 def test_a_search_of_any_data(search, kind):
     metrics, files = ENDED[kind]
@@ -177,6 +177,21 @@ def test_the_best_model_predicts_what_was_tested_of_weighted_examples(search):
     test = any_data.data("weights").test
     loss, _ = model.evaluate(test.x, test.y, sample_weight=test.sample_weight, verbose=0)
     assert history.evaluation.metrics["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+def test_predictions_are_kept_if_asked_for(search):
+    _, history, folder = search("two", "final.predictions=true")
+    import any_data
+
+    model = keras.saving.load_model(folder / "best_model.keras")
+    test = any_data.data("two").test
+    predicted = model.predict(test.x, verbose=0)
+    assert "evaluation/predictions.npz" in history.evaluation.artifacts
+    with np.load(folder / "evaluation" / "predictions.npz") as kept:
+        assert set(kept) == {f"{kind}/{of}" for kind in ("predictions", "y") for of in predicted}
+        for of in predicted:
+            np.testing.assert_allclose(kept[f"predictions/{of}"], predicted[of], rtol=1e-4)
+            np.testing.assert_array_equal(kept[f"y/{of}"], test.y[of])
 
 
 @pytest.mark.parametrize(
