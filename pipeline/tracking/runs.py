@@ -86,7 +86,8 @@ class _Trial:
     curves: Curves
     latest: float
     ended: bool = False
-    may_go_on: TrialEnd | None = None  # its end, if more may follow
+    may_go_on: bool = False
+    untold: TrialEnd | None = None  # its end, of which it may be too early to tell
 
     @property
     def over(self) -> bool:
@@ -94,8 +95,8 @@ class _Trial:
         return self.ended and self.run.status is not Status.INTERRUPTED and not self.may_go_on
 
     def log_end(self, record: TrialEnd) -> None:
-        """Log what is known only when nothing follows, as a point cannot be taken back."""
-        self.may_go_on = None
+        """Log what is said once, as a point cannot be taken back."""
+        self.untold = None
         self.curves.end(record.time)
         for name in ("score", "best_epoch", DURATION):
             value = getattr(record, name)
@@ -204,7 +205,7 @@ class SearchRuns:
         tags = trial_tags(self._begin, record)
         if key in self._trials:
             trial = self._trials[key]
-            trial.latest, trial.ended, trial.may_go_on = record.time, False, None
+            trial.latest, trial.ended, trial.untold = record.time, False, None
             self._finished.discard(record.trial)
             trial.run.tags.update(tags)
             trial.run.reopen()
@@ -231,8 +232,9 @@ class SearchRuns:
         if pruned:
             self._finished.add(record.trial)
             self._log_best(record)
-        if pruned or record.deaths > 0:
-            trial.may_go_on = record
+        trial.may_go_on = pruned or record.deaths > 0
+        if trial.may_go_on:
+            trial.untold = record
             return
         trial.log_end(record)
         if record.final:
@@ -261,8 +263,8 @@ class SearchRuns:
 
     def _log_ends(self) -> None:
         for trial in self._trials.values():
-            if trial.may_go_on:
-                trial.log_end(trial.may_go_on)
+            if trial.untold:
+                trial.log_end(trial.untold)
 
     def _close_trials(self) -> None:
         """Consider trials interrupted that were begun by a process that then died."""

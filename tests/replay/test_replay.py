@@ -2,12 +2,14 @@
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.journal.history import History, read
+from pipeline.journal.callbacks import TrialBegin
+from pipeline.journal.history import History, follow, read
 from tests.stories import description
 
 pytestmark = pytest.mark.usefixtures("tested_untraced")
@@ -100,14 +102,19 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def test_a_pruned_trial_is_identical_up_to_its_end(place):
-    pruner = "pruner=median pruner.n_startup_trials=1"
-    folder = place.search(f"{DIGITS} strategy=random strategy.max_trials=5 {pruner}")
-    pruned = next(attempt for attempt in read(folder).attempts if attempt.pruned)
-    ended = place.replay(folder, pruned.begin.trial)
-    assert ended.code == 0, ended.out + ended.err
-    assert f"identical: {len(pruned.epochs)} epoch" in ended.out
-    assert len(pruned.epochs) < 3
+def test_paused_trials_are_identical_whether_they_went_on_or_not(place):
+    pruner = "pruner=asha pruner.promote=true pruner.reduction_factor=2"
+    line = DIGITS.replace("epochs=3", "epochs=4")
+    folder = place.search(f"{line} strategy=random strategy.max_trials=5 {pruner}")
+    begins = Counter(one.trial for _, one in follow(folder) if isinstance(one, TrialBegin))
+    attempts = read(folder).attempts
+    pruned = next(attempt for attempt in attempts if attempt.pruned)
+    promoted = next(one for one in attempts if begins[one.begin.trial] > 1 and not one.pruned)
+    for attempt in (pruned, promoted):
+        ended = place.replay(folder, attempt.begin.trial)
+        assert ended.code == 0, ended.out + ended.err
+        assert f"identical: {len(attempt.epochs)} epoch" in ended.out
+    assert len(pruned.epochs) < len(promoted.epochs) == 4
 
 
 @pytest.mark.sampled("hyperband")
