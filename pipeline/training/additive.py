@@ -173,7 +173,9 @@ def is_additive(model: keras.Model) -> bool:
         model: A compiled model.
 
     Returns:
-        False if anything in it is not Keras's own, or not known for it.
+        False if anything in it is not Keras's own, or not known for it; or if it has several
+        outputs: the loss of each is reported as the mean of all batches, the last of which has as
+        much weight as any other (`CompileLoss.call`, whose batches have no static size).
     """
     if not type(model).__module__.startswith("keras.") or overridden(model):
         return False
@@ -187,6 +189,7 @@ def is_additive(model: keras.Model) -> bool:
         and all(_is_additive_loss(loss) for loss in losses if loss is not None)
         and all(_is_additive_metric(metric) for metric in metrics if metric is not None)
         and fixed_batch_size(model) is None
+        and len(model.outputs) == 1
         and all(map(_has_a_row_an_example, model.outputs))
         and all(map(_keeps_examples_apart, _operations(model)))
     )
