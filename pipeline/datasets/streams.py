@@ -119,11 +119,16 @@ class Stream:
         return known or math.ceil(len(self) / self._batch_rows)
 
     def first(self, count: int) -> Split:
-        """Return so many of the first examples, or all if there are fewer."""
+        """Return so many of the first examples, or all if there are fewer.
+
+        They are of one shape: where batches are padded to a length each, there may be fewer.
+        """
         if count <= len(self._head):
             return self._head.first(count)
         blocks: list[Split] = []
         for block in self.blocks():
+            if blocks and _shapes(block) != _shapes(blocks[0]):
+                break
             blocks.append(block)
             if sum(map(len, blocks)) >= count:
                 break
@@ -253,6 +258,12 @@ def joined(first: Split | Stream, second: Split | Stream) -> Data:
     if isinstance(first, Split) and isinstance(second, Split):
         return join(first, second)
     return Joined(first, second)
+
+
+def _shapes(examples: Split) -> list[tuple[int, ...]]:
+    """Return the shapes of an example's arrays."""
+    parts = (examples.x, examples.y, examples.sample_weight)
+    return [array.shape[1:] for one in parts for _, array in leaves(one)]
 
 
 def _check_count(name: str, value: int | None, *, least: int) -> None:

@@ -102,6 +102,19 @@ def test_every_kind_gives_the_batches_of_arrays(kind):
     assert np.array_equal(examples.first(2)[0], X[:2])
 
 
+def test_batches_that_are_padded_to_a_length_each():
+    def words():
+        for length in (3, 2, 4, 1, 1):
+            yield np.full(length, 7), length
+
+    of_any_length = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64))
+    sentences = tf.data.Dataset.from_generator(words, output_signature=of_any_length)
+    stream = Stream(sentences.padded_batch(2))
+    assert [block.x.shape for block in stream.blocks()] == [(2, 3), (2, 4), (1, 1)]
+    assert stream.first(4).y.tolist() == [3, 2]  # those of the first length
+    assert (len(stream), stream.y.tolist()) == (5, [3, 2, 4, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("source", "batched"),
     [
