@@ -73,7 +73,7 @@ def evaluate_and_predict(
     if has_own_way(model) or _is_traced(model):
         results = model.evaluate(*given.examples, **arguments)
     else:
-        with _told(model):
+        with _told(model, noted):
             results = model.evaluate(*given.examples, callbacks=[noted], **arguments)
     return plain_logs(results), noted.predicted(data)
 
@@ -114,13 +114,15 @@ def _is_traced(model: keras.Model) -> bool:
 
 
 @contextlib.contextmanager
-def _told(model: keras.Model) -> Iterator[None]:
+def _told(model: keras.Model, noted: "_Noted") -> Iterator[None]:
     """Let what a model predicts be among the logs of a batch, while the block runs."""
     compute_metrics, results = model.compute_metrics, model._get_metrics_result_or_logs
 
     def with_predictions(x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         logs = compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        return {**logs, _KEY: (y_pred, y)}  # Keras makes a float of what it can, but of no tuple
+        noted.form = keras.tree.map_structure(lambda _: None, y_pred)
+        # Keras makes a float of what it can, and one tensor of a list, but leaves a tuple.
+        return {**logs, _KEY: (tuple(keras.tree.flatten(y_pred)), y)}
 
     def without_predictions(logs: Mapping[str, Any]) -> Any:
         return results({name: value for name, value in logs.items() if name != _KEY})
@@ -136,17 +138,24 @@ def _told(model: keras.Model) -> Iterator[None]:
 
 
 class _Noted(keras.callbacks.Callback):
-    """Keeps what was predicted, and the targets, batch by batch."""
+    """Keeps what was predicted, and the targets, batch by batch.
+
+    Attributes:
+        form: How the predictions of a batch are nested.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.form: Any = None
         self._batches: list[Any] = []
 
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note one batch, or several of which only the last is told."""
         if logs and _KEY in logs:
-            pair = logs[_KEY]
-            self._batches.append(keras.tree.map_structure(np.asarray, pair, none_is_leaf=False))
+            flat, y = logs[_KEY]
+            predictions = keras.tree.pack_sequence_as(self.form, [*map(np.asarray, flat)])
+            targets = keras.tree.map_structure(np.asarray, y, none_is_leaf=False)
+            self._batches.append((predictions, targets))
 
     def predicted(self, data: Split | Stream) -> Predicted | None:
         """Return the predictions for examples, if there is one for each."""

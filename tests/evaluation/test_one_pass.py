@@ -76,6 +76,15 @@ class EvaluatesOtherwise(keras.Sequential):
         return super().evaluate(x, y, batch_size, verbose, return_dict=return_dict) | {"own": 1.0}
 
 
+def quantiles():
+    """Return a model whose outputs are a list of arrays of one shape."""
+    inputs = keras.Input((4,))
+    outputs = [keras.layers.Dense(1, name=name)(inputs) for name in ("low", "high")]
+    model = keras.Model(inputs, outputs)
+    model.compile(loss=["mae", "mse"])
+    return model
+
+
 def sequential(kind, **compiled):
     model = kind([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.compile(loss="sparse_categorical_crossentropy", **compiled)
@@ -129,6 +138,7 @@ def as_keras_does(model, data):
         ),
         pytest.param(lambda: of_digits(run_eagerly=True), split(), id="eager"),
         pytest.param(lambda: sequential(ReportsOtherwise), split(), id="own metrics"),
+        pytest.param(quantiles, split(lambda x: [x[:, :1], x[:, 1:2]]), id="a list of outputs"),
     ],
 )
 def test_what_keras_gives_in_two_passes(model, data):
@@ -136,6 +146,7 @@ def test_what_keras_gives_in_two_passes(model, data):
     metrics, told = evaluate_and_predict(model, data, 6)
     expected, predicted = as_keras_does(model, data)
     assert metrics == pytest.approx(expected, rel=1e-6)
+    assert type(told.predictions) is type(predicted)
     np.testing.assert_allclose(told.predictions, predicted, rtol=1e-6)
     assert told.y is data.y
     assert "compute_metrics" not in vars(model)
