@@ -21,6 +21,7 @@ from pipeline.evaluation.predictions import (
 from pipeline.evaluation.regression import report_regression
 
 _MOST_CLASSES = 100  # in the journal: more cannot be told apart in a picture
+_FEW = 32  # examples of a stream, which it keeps
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def check_predictions(predictions: Any, dataset: Dataset, loss: Any) -> None:
     """Raise an `EvaluationError` if predictions are not what the dataset's task needs."""
     match dataset.task:
         case "classification":
-            places = class_indices(dataset.test.first(1).y, len(dataset.classes)).shape[1:]
+            # A single row of indices, such as (0, 1, 0), may look one-hot.
+            places = class_indices(dataset.test.first(_FEW).y, len(dataset.classes)).shape[1:]
             predicted_classes(predictions, loss, len(dataset.classes), places)
         case "multilabel":
             predicted_labels(predictions, loss, len(dataset.classes))

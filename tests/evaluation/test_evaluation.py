@@ -17,6 +17,7 @@ from pipeline.evaluation.predictions import (
     predicted_values,
 )
 from pipeline.evaluation.regression import report_regression
+from pipeline.evaluation.reports import check_predictions
 from pipeline.preprocessing import Standardization
 from pipeline.training.notices import Notices
 
@@ -382,6 +383,15 @@ def test_predicted_values():
     assert predicted_values(np.array([[1.5], [2]])).tolist() == [1.5, 2]
     with pytest.raises(EvaluationError, match=r"shape \(1, 2\); regression needs \(rows, 1\)"):
         predicted_values(np.array([[1.5, 2]]))
+
+
+def test_a_row_of_indices_may_look_one_hot():
+    """Where an example has as many places as there are classes, such as words with a tag each."""
+    tags = np.array([[0, 1, 0], [2, 2, 1]])
+    dataset = make_dataset(np.zeros((2, 3), np.float32), tags, ("a", "b", "c"))
+    check_predictions(np.zeros((2, 3, 3)), dataset, None)
+    with pytest.raises(EvaluationError, match=r"3 classes needs \(rows, 3, 3\)$"):
+        check_predictions(np.zeros((2, 3)), dataset, None)
 
 
 def test_one_row_has_no_r2(tmp_path):
