@@ -112,7 +112,8 @@ def _array(value: Any, what: str) -> Array | Rows:
             ) from error
         if made.ndim:
             return _in_keras_terms(made, what)
-    advice = f": write {what}.toarray()" if hasattr(value, "toarray") else f"; allowed: {_ALLOWED}"
+    dense = next((name for name in ("toarray", "to_tensor") if hasattr(value, name)), None)
+    advice = f": write {what}.{dense}()" if dense else f"; allowed: {_ALLOWED}"
     raise ValueError(f"{what} is of type {kind.__module__}.{kind.__qualname__}{advice}")
 
 

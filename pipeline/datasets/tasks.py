@@ -108,7 +108,7 @@ def _checked_numbers(y: Structure, given: Array) -> Structure:
     if not np.isfinite(given).all():
         raise ValueError(
             f"the targets have {(~np.isfinite(given)).sum()} NaN or infinite values: "
-            "all must be finite numbers"
+            "all must be finite numbers; with task='custom' a loss of yours can leave others out"
         )
     return y
 
@@ -148,5 +148,6 @@ def _check_classes(given: Array, classes: tuple[str, ...]) -> None:
         whole = "" if (given == np.floor(given)).all() else ", some of them no integers"
         raise ValueError(
             f"the targets must be class indices from 0 to {count - 1}, "
-            f"received {given.min()} to {given.max()}{whole}"
+            f"received {given.min()} to {given.max()}{whole}; with task='custom' a loss with "
+            "ignore_class can leave others out"
         )

@@ -115,7 +115,8 @@ class _Seen:
         try:
             check_predictions(predictions, trainer.dataset, model.loss)
         except EvaluationError as error:
-            return replace(seen, refusal=f"model: {error}")
+            meant = "if that is meant, use task='custom'"
+            return replace(seen, refusal=f"model: {error}; {meant}")
         try:
             reported = _tested(seen.part, *seen.batch)
         except USERS_FAILURES as error:

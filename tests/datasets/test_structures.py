@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from pipeline.datasets import Split
 from pipeline.datasets.rows import Rows, blocks
@@ -39,6 +40,7 @@ def test_what_is_taken_for_an_array(given, expected, dtype):
         (pd.DataFrame({"a": [1], "town": ["Ulm"]}), r"no numbers, \['town'\]: .*to_numpy"),
         (pd.DataFrame({"a": pd.array([1, None], "Int64")}), "no numbers, .*'a'"),
         ([[1, 2], [3]], "rows have different lengths: pad them"),
+        (tf.ragged.constant([[1, 2], [3]]), r"RaggedTensor: write x\.to_tensor\(\)"),
         (np.array([1, None], dtype=object), "objects, one of them 1 of type int: only texts"),
         (np.array(["2020-01-01"], "datetime64[D]"), "dtype datetime64"),
         ("text", r"x is of type builtins\.str; allowed"),

@@ -34,7 +34,11 @@ def test_names_become_indices():
 @pytest.mark.parametrize(
     ("y", "task", "told"),
     [
-        (np.array([0, 3]), "classification", "from 0 to 2, received 0 to 3"),
+        (
+            np.array([0, 3]),
+            "classification",
+            "from 0 to 2, received 0 to 3; with task='custom' a loss with ignore_class",
+        ),
         (np.array([0.5, 1]), "classification", "no integers"),
         (np.array([[1, 1, 0], [0, 1, 0]]), "classification", "1 of 2 rows .* task='multilabel'"),
         (np.array(["d"], dtype=object), "classification", r"received \['d'\]"),
@@ -44,7 +48,7 @@ def test_names_become_indices():
             r"a structure of targets \(dict\): use task='custom'",
         ),
         (None, "regression", "no targets: use task='custom'"),
-        (np.array([1, np.nan]), "regression", "1 NaN or infinite"),
+        (np.array([1, np.nan]), "regression", "1 NaN or infinite .* with task='custom'"),
         (np.array(["d"], dtype=object), "regression", "must be numbers"),
         (np.array([[1, 2, 0]]), "multilabel", "values from 0 to 2"),
         (np.array([[1, 0]]), "multilabel", r"shape \(1, 2\)"),

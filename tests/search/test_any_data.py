@@ -198,7 +198,13 @@ def test_predictions_are_kept_if_asked_for(search):
     ("kind", "model", "overrides", "told"),
     [
         ("hot labels", "labels", (), "use task='multilabel'"),
-        ("forecast", "column", (), "predictions have the shape (8, 1); regression needs (rows, 3)"),
+        (
+            "forecast",
+            "column",
+            (),
+            "predictions have the shape (8, 1); regression needs (rows, 3); if that is meant, use "
+            "task='custom'",
+        ),
         ("masks", "column", (), "it cannot be given the examples of the dataset"),
         ("texts", "labels", (), "its loss or a metric does not fit the targets"),
         (
