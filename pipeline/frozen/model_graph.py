@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras.src.models.functional import clone_graph_nodes
 
 
 def graph_of(model: keras.Model) -> Any | None:
@@ -59,6 +60,22 @@ def forget_consumers(model: keras.Model) -> None:
     """Let a model's operations forget what is given their outputs; Keras never reads it."""
     for operation in operations(model):
         operation._outbound_nodes.clear()
+
+
+def model_between(inputs: Any, outputs: Any, name: str) -> keras.Model:
+    """Return the model from some tensors of a graph to others, and leave the graph as it is.
+
+    Keras copies what is between both. An input of the whole graph that is among the tensors gets a
+    second node then, and is held for its result: a model of the whole graph cannot be saved.
+    """
+    given = keras.tree.flatten(inputs)
+    before = [tensor._keras_history for tensor in given]
+    copies = clone_graph_nodes(inputs, outputs)
+    for tensor, history in zip(given, before, strict=True):
+        if tensor._keras_history is not history:
+            del history.operation._inbound_nodes[-1]
+            tensor._keras_history = history
+    return keras.Model(*copies, name=name)
 
 
 def is_masked(tensor: keras.KerasTensor) -> bool:

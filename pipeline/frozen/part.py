@@ -16,6 +16,7 @@ from pipeline.frozen.model_graph import (
     graph_of,
     is_masked,
     layers_of,
+    model_between,
     parts_of,
     structures,
 )
@@ -127,7 +128,7 @@ def _part(graph: Any, boundary: list[Any]) -> FrozenPart:
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     # tf.data makes one tensor of a list, or refuses it.
     features = boundary[0] if len(boundary) == 1 else tuple(boundary)
-    head = keras.Model(features, outputs, name=graph.name)
+    head = model_between(features, outputs, graph.name)
     return FrozenPart(extractor, head, weights, digest.hexdigest())
 
 

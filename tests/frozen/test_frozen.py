@@ -76,6 +76,19 @@ def test_several_boundaries_and_inputs():
     assert_split(model, x, shapes=[(5,), (6,), (4,)])
 
 
+def test_an_input_that_is_a_feature_keeps_its_place(tmp_path):
+    """As beside a frozen network for images, where numbers go to what is trained."""
+    image, number = keras.Input((8,)), keras.Input((3,))
+    hidden = layers.Concatenate()([frozen(layers.Dense(5))(image), layers.Dense(2)(number)])
+    model = keras.Model([image, number], layers.Dense(1)(hidden))
+    x = [X, X[:, :3]]
+    part = assert_split(model, x, shapes=[(3,), (5,)])
+    for one, given in ((model, x), (part.head, part.extractor(x))):
+        one.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded(given), one(given))
+
+
 def test_operations_and_preprocessing_belong_to_it():
     inputs = keras.Input((8,))
     scaled = (inputs - np.arange(8, dtype=np.float32)) / 3.0
