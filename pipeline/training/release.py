@@ -60,6 +60,7 @@ def build_state(model: keras.Model, examples: AnyExamples) -> None:
     x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
     with keras.StatelessScope():  # what remembers batches or draws numbers would go on from here
         predicted = model(x, training=False)
-    model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=False)
+    if model.loss is not None:  # those that layers add have no state, and are not kept in the scope
+        model.compute_loss(x=x, y=y, y_pred=predicted, sample_weight=weight, training=False)
     model.compute_metrics(x, y, predicted, weight)
     model.reset_metrics()

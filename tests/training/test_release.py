@@ -110,6 +110,15 @@ def test_a_step_of_its_own_is_left_alone():
     assert model.optimizer.built
 
 
+def test_a_loss_that_a_layer_adds_needs_no_other():
+    penalty = keras.layers.ActivityRegularization(l2=0.1)
+    model = keras.Sequential([keras.Input((13,)), keras.layers.Dense(3), penalty])
+    model.compile("adam")
+    build_state(model, Examples.of(DATASET.train))
+    assert model.optimizer.built
+    assert model.evaluate(DATASET.test.x, DATASET.test.y, verbose=0) > 0
+
+
 def test_what_was_registered_before_stays():
     from tensorflow.python.framework import ops
 
