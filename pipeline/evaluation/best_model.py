@@ -207,9 +207,7 @@ def _save_verified(
     try:
         reloaded, difference = save_and_load(model, temporary, notices), None
         if metrics and reloaded.compiled:
-            with _in_a_sentence("when it is loaded from its file"):
-                again, _ = evaluate_and_predict(reloaded, test, batch_size)
-            difference = metrics_difference(metrics, again, on="the test split")
+            difference = _difference(reloaded, metrics, test, batch_size)
         if not reloaded.compiled or difference is not None:
             received = predict(reloaded, test, batch_size)
             compare_predictions(predicted.predictions, received.predictions)
@@ -219,6 +217,19 @@ def _save_verified(
         temporary.replace(directory / MODEL_FILE)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _difference(
+    reloaded: keras.Model, metrics: Mapping[str, float], test: Split, batch_size: int
+) -> str | None:
+    """Say what of a model's metrics its file does not give back; None if it gives all."""
+    try:
+        again, _ = evaluate_and_predict(reloaded, test, batch_size)
+    except OSError:
+        raise
+    except Exception as error:  # a `compile` of its own, whose arguments Keras does not save
+        return f"evaluation fails when it is loaded ({sentence(error)})"
+    return metrics_difference(metrics, again, on="the test split")
 
 
 def _check_finite(predictions: Any) -> None:
