@@ -132,14 +132,20 @@ class Dataset:
             return given if y is given.y else replace(given, y=y)
         try:
             stream = given if isinstance(given, Stream) else Stream(given)
-            self._look(stream.first(_FEW))
-            stream.count(self._look)
+            few = stream.first(_FEW)
+            self._look(few)
+            stream.count(functools.partial(self._look, like=few))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         return stream
 
-    def _look(self, examples: Split) -> None:
+    def _look(self, examples: Split, like: Split | None = None) -> None:
         """Make sure that the targets of some examples of a stream are what the task allows."""
+        if self.task != "custom" and like is not None and examples.y.shape[1:] != like.y.shape[1:]:
+            raise ValueError(
+                f"an example has targets of the shape {like.y.shape[1:]} in one batch and "
+                f"{examples.y.shape[1:]} in another: bring them to one, or use task='custom'"
+            )
         if checked_targets(examples.y, self.task, self.classes) is not examples.y:
             raise ValueError("the targets of a stream must be the indices of classes, not names")
 

@@ -44,7 +44,8 @@ class Predicted:
     """What a model predicts, and what is right.
 
     Attributes:
-        predictions: What `predict` returns.
+        predictions: What `predict` returns; a list of that of each batch if these have different
+            shapes, as those of texts that are padded to a length each.
         y: The targets of the same examples in the same order; None if there are none.
     """
 
@@ -170,7 +171,13 @@ class _Noted(keras.callbacks.Callback):
 
 
 def _together(batches: Sequence[Any]) -> Any:
-    """Return what is of each batch as it is of all examples."""
+    """Return what is of each batch as it is of all examples; as a list if that cannot be."""
+    shapes = {
+        tuple(np.shape(array)[1:] for array in keras.tree.flatten(batch) if array is not None)
+        for batch in batches
+    }
+    if len(shapes) > 1:
+        return [*batches]
     return keras.tree.map_structure(
         lambda *parts: np.concatenate(parts), *batches, none_is_leaf=False
     )

@@ -115,6 +115,17 @@ def test_batches_that_are_padded_to_a_length_each():
     assert (len(stream), stream.y.tolist()) == (5, [3, 2, 4, 1, 1])
 
 
+def test_targets_of_a_length_each_are_a_task_of_ones_own():
+    def tagged():
+        for length in (3, 2):
+            yield np.ones((4, length, 2)), np.ones((4, length), int)
+
+    parts = dict.fromkeys(("train", "validation", "test"), Stream(tagged, batched=True))
+    with pytest.raises(ValueError, match=r"\(3,\) in one batch and \(2,\) in another: .*'custom'"):
+        Dataset(name="tags", task="classification", classes=("a", "b"), source="tags", **parts)
+    assert len(Dataset(name="tags", task="custom", classes=(), source="tags", **parts).train) == 8
+
+
 @pytest.mark.parametrize(
     ("source", "batched"),
     [

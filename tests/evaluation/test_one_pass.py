@@ -206,6 +206,24 @@ def test_stateful_layers_begin_anew():
     np.testing.assert_allclose(told.predictions, again, rtol=1e-6)
 
 
+def test_batches_of_a_length_each_are_predicted_one_by_one():
+    def texts():
+        for rows, words in ((2, 3), (2, 4), (1, 1)):
+            yield np.ones((rows, words, 1), np.float32), np.ones((rows, words, 2), np.float32)
+
+    inputs = keras.Input((None, 1))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile(loss="mse")
+    stream = Stream(texts, batched=True)
+    metrics, together = evaluate_and_predict(model, stream, 6)
+    told = predict(model, stream, 6)
+    assert together is None
+    assert [one.shape for one in told.predictions] == [(2, 3, 2), (2, 4, 2), (1, 1, 2)]
+    assert [one.shape for one in told.y] == [(2, 3, 2), (2, 4, 2), (1, 1, 2)]
+    losses = [np.mean((one - 1) ** 2) for one in told.predictions]
+    assert metrics["loss"] == pytest.approx(np.average(losses, weights=[2, 2, 1]), rel=1e-5)
+
+
 def test_the_targets_of_a_stream_are_those_of_the_same_pass():
     """Its examples come in another order in each."""
     data = split()
