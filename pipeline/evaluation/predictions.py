@@ -9,6 +9,8 @@ from sklearn.metrics import classification_report
 
 from pipeline.evaluation.report_files import save_figure, write_json, write_table
 
+MOST_CLASSES = 100  # more cannot be told apart in a picture, which takes minutes for thousands
+
 
 class EvaluationError(RuntimeError):
     """Predictions on the test split cannot be reported; the sentence's subject is the model."""
@@ -118,7 +120,7 @@ def report_classification(
     classes: tuple[str, ...],
     folder: Path,
 ) -> list[str]:
-    """Write the classification report and the confusion matrix.
+    """Write the classification report and the confusion matrix; its picture up to `MOST_CLASSES`.
 
     Args:
         true: Class indices, shape (rows,).
@@ -138,13 +140,11 @@ def report_classification(
     write_json(folder / "classification_report.json", report)
     rows = [[name, *row] for name, row in zip(classes, matrix.tolist(), strict=True)]
     write_table(folder / "confusion_matrix.csv", ["true / predicted", *classes], rows)
+    files = ["classification_report.txt", "classification_report.json", "confusion_matrix.csv"]
+    if len(classes) > MOST_CLASSES:
+        return files
     save_figure(folder / "confusion_matrix.png", draw_confusion_matrix(matrix, classes))
-    return [
-        "classification_report.txt",
-        "classification_report.json",
-        "confusion_matrix.csv",
-        "confusion_matrix.png",
-    ]
+    return [*files, "confusion_matrix.png"]
 
 
 def draw_confusion_matrix(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:

@@ -13,6 +13,7 @@ from pipeline.datasets.tasks import class_indices
 from pipeline.evaluation.multilabel import best_thresholds, report_labels
 from pipeline.evaluation.one_pass import Predicted
 from pipeline.evaluation.predictions import (
+    MOST_CLASSES,
     predicted_classes,
     predicted_labels,
     predicted_values,
@@ -20,7 +21,6 @@ from pipeline.evaluation.predictions import (
 )
 from pipeline.evaluation.regression import report_regression
 
-_MOST_CLASSES = 100  # in the journal: more cannot be told apart in a picture
 _FEW = 32  # examples of a stream, which it keeps
 
 
@@ -115,7 +115,7 @@ def _on_classes(tested: Predicted, dataset: Dataset, folder: Path, loss: Any) ->
     predicted = predicted_classes(tested.predictions, loss, count, true.shape[1:])
     matrix = confusion_matrix(true.ravel(), predicted.ravel(), labels=range(count))
     files = report_classification(true.ravel(), predicted.ravel(), matrix, dataset.classes, folder)
-    return Report(files, matrix.tolist() if count <= _MOST_CLASSES else None)
+    return Report(files, matrix.tolist() if count <= MOST_CLASSES else None)
 
 
 def _on_labels(

@@ -15,6 +15,7 @@ from pipeline.evaluation.predictions import (
     draw_confusion_matrix,
     predicted_classes,
     predicted_values,
+    report_classification,
 )
 from pipeline.evaluation.regression import report_regression
 from pipeline.evaluation.reports import check_predictions
@@ -323,6 +324,32 @@ def test_a_loss_that_cannot_be_loaded_is_left_out_of_the_file(line, tmp_path):
 
 
 @keras.saving.register_keras_serializable("test_evaluation")
+class WithOwnCompile(keras.Sequential):
+    """Is compiled with what Keras does not save, as the two optimizers of a GAN."""
+
+    def compile(self, own=None, **arguments):
+        super().compile(**arguments)
+        self.own = own
+
+    def test_step(self, data):
+        x, y = data
+        return {"own": self.own(y, self(x))}
+
+
+@pytest.mark.filterwarnings("ignore:.compile... was not called as part of model loading")
+def test_a_model_that_is_loaded_without_what_its_test_needs(line, tmp_path):
+    told = []
+    model = WithOwnCompile([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(own=keras.losses.MeanSquaredError())
+    received = run(model, line, tmp_path, notices=Notices(told.append))
+    expected = model.evaluate(line.test.x, line.test.y, batch_size=16, verbose=0)
+    assert received.metrics == {"own": pytest.approx(expected)}
+    assert "without the loss, metrics and optimizer: its evaluation fails" in told[0]
+    loaded = keras.saving.load_model(tmp_path / received.model)
+    np.testing.assert_array_equal(loaded.predict(line.test.x), model.predict(line.test.x))
+
+
+@keras.saving.register_keras_serializable("test_evaluation")
 class Forgetful(keras.layers.Layer):
     """Keeps a state that neither weights nor get_config hold."""
 
@@ -383,6 +410,14 @@ def test_predicted_values():
     assert predicted_values(np.array([[1.5], [2]])).tolist() == [1.5, 2]
     with pytest.raises(EvaluationError, match=r"shape \(1, 2\); regression needs \(rows, 1\)"):
         predicted_values(np.array([[1.5, 2]]))
+
+
+def test_no_picture_of_more_classes_than_can_be_told_apart(tmp_path):
+    names = tuple(map(str, range(101)))
+    every = np.arange(101)
+    files = report_classification(every, every, np.eye(101, dtype=int), names, tmp_path)
+    assert sorted(files) == sorted(path.name for path in tmp_path.iterdir())
+    assert "confusion_matrix.png" not in files
 
 
 def test_a_row_of_indices_may_look_one_hot():
