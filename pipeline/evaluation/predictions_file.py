@@ -15,7 +15,7 @@ def write_predictions(predicted: Predicted, path: Path) -> None:
     """Write predictions and the targets of the same rows, in the order of the split.
 
     Args:
-        predicted: Both; of several outputs a structure.
+        predicted: Both; of several outputs a structure, of batches of different shapes a list.
         path: The `.npz` file. A single array is `predictions`, the targets are `y`; an array of a
             structure has its place behind that, as `predictions/label` or `y/0`. Texts are
             unicode arrays, and numbers that NumPy does not know float32.
