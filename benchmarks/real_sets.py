@@ -145,8 +145,7 @@ CASES: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         nuclei,
         (
             *("dataset=arrays", "dataset.path=nuclei.npz", "dataset.task=custom"),
-            *("model=nuclei", "objective.name=val_iou", "objective.direction=max"),
-            "training.epochs=40",
+            *("model=nuclei", "training.epochs=40"),
         ),
     ),
     "textures, ImageNet": (textures, (*TRANSFER, "model.weights=mobilenet.weights.h5")),
