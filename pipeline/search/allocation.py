@@ -10,7 +10,7 @@ def allocate_from_one_arena() -> None:
     """Let all threads of this process share one arena of glibc, unless `MALLOC_ARENA_MAX` is set.
 
     TensorFlow's threads would have one each, and what a step has freed in one arena is not there
-    for the next step in another: 1318 MB instead of 1686 MB at most for six small CNNs on 6,000
+    for the next step in another: 1.3 GB instead of 1.7 GB at most for six small CNNs on 6,000
     images of 160 x 160, and no slower on two cores (`benchmarks/README.md`, Images). Elsewhere
     than on glibc nothing is done.
     """
