@@ -10,11 +10,10 @@ from mlflow import MlflowClient
 from pipeline.tracking import Tracking, check_uri
 from pipeline.tracking.__main__ import DELIVERED, UNREACHABLE
 from tests.commands import start
-from tests.sampled import sampled
 from tests.stories import EXPERIMENT, Story, runs
 from tests.warm import context
 
-FOLDERS = {str(number): number for number in range(10)}
+FOLDERS = range(10)
 WINE = "dataset=wine strategy.max_trials=1 training.epochs=1"
 MAKING = 1.5  # seconds, about
 
@@ -49,7 +48,8 @@ def search(name: str, folder: Path, uri: str) -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("number", sampled(FOLDERS, "0", "1", "2"))
+@pytest.mark.sampled("0", "1", "2")
+@pytest.mark.parametrize("number", FOLDERS)
 def test_deliveries(number, tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     searches = [search(name, tmp_path, uri) for name in ("s1", "s2")]
@@ -64,7 +64,8 @@ def test_deliveries(number, tmp_path):
     assert {run.info.status for run in runs(uri).values()} == {"FINISHED"}
 
 
-@pytest.mark.parametrize("number", sampled(FOLDERS))
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", FOLDERS)
 def test_searches(number, tmp_path):
     first = start(WINE, tmp_path)
     kill_while_it_makes(first, tmp_path / "mlflow.db", number)
@@ -85,7 +86,8 @@ def _open_plainly(uri: str) -> None:
     MlflowClient(uri)
 
 
-@pytest.mark.parametrize("number", sampled(FOLDERS, "3"))
+@pytest.mark.sampled("3")
+@pytest.mark.parametrize("number", FOLDERS)
 def test_what_mlflow_itself_has_half_made_is_recognized(number, tmp_path):
     """As `mlflow ui` in the same folder may."""
     path = tmp_path / "mlflow.db"

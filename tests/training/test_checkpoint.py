@@ -22,7 +22,6 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.notices import Notices
 from pipeline.training.stopping import Stop, never
 from pipeline.training.trainer import Execution, Trainer
-from tests.sampled import sampled
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 EPOCHS = 8
@@ -367,13 +366,7 @@ def test_all_callbacks_of_keras_are_tried():
 
 @pytest.mark.sampled("EarlyStopping")
 @pytest.mark.usefixtures("listener")
-@pytest.mark.parametrize(
-    ("name", "make"),
-    sampled(
-        {name: (name, make) for name, make in OF_KERAS.items()},
-        *("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "SwapEMAWeights"),
-    ),
-)
+@pytest.mark.parametrize(("name", "make"), OF_KERAS.items(), ids=OF_KERAS)
 def test_a_training_with_a_callback_of_keras_continues(name, make, switchable, tmp_path):
     hyperparameters = keras_tuner.HyperParameters()
     hyperparameters.values["use_ema"] = "EMA" in name
@@ -420,7 +413,8 @@ def test_a_csv_file_keeps_the_rows_of_other_trainings(append, switchable, tmp_pa
 LEFT = {"nothing": None, "empty": b"", "torn": b"epoch;loss\r\n0;1\r\n1;1\r\n2"}
 
 
-@pytest.mark.parametrize("left", sampled(LEFT, "torn"))
+@pytest.mark.sampled("torn")
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
 def test_a_csv_file_goes_on_whatever_became_of_it(left, switchable, tmp_path):
     file, path = tmp_path / "log.csv", tmp_path / "checkpoint-0.npz"
     switchable.make = lambda: [keras.callbacks.CSVLogger(file, separator=";")]

@@ -15,7 +15,6 @@ from pipeline.journal.array_store import ArrayStore
 from pipeline.training import throughput, traces
 from pipeline.training.stopping import Stop
 from pipeline.training.trainer import Execution, Trainer
-from tests.sampled import sampled
 
 DATASET = wine(validation_size=0.2, test_size=0.2, seed=0)
 
@@ -139,9 +138,7 @@ SAME_TRACE = {
 
 
 @pytest.mark.sampled("moving averages")
-@pytest.mark.parametrize(
-    "make", sampled(SAME_TRACE, "adam", "moving averages", "a loss with its own arguments")
-)
+@pytest.mark.parametrize("make", SAME_TRACE.values(), ids=SAME_TRACE)
 def test_trains_as_a_new_model_does(make):
     trainer, watch = make_trainer()
     train(trainer, make(1e-2), seed=1)
@@ -306,10 +303,7 @@ OTHER_TRACE = {
 
 
 @pytest.mark.sampled("what is trained")
-@pytest.mark.parametrize(
-    "build",
-    sampled(OTHER_TRACE, "what it lets decay", "a function as loss", "what is trained", "a lambda"),
-)
+@pytest.mark.parametrize("build", OTHER_TRACE.values(), ids=OTHER_TRACE)
 def test_another_model_is_trained_itself(build):
     trainer, watch = make_trainer()
     train(trainer, {"build": lambda: build(0)})
@@ -345,7 +339,8 @@ def start_later(model):
 CHANGES = {"freeze": freeze, "note": note, "start later": start_later}
 
 
-@pytest.mark.parametrize("change", sampled(CHANGES, "freeze"))
+@pytest.mark.sampled("freeze")
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_model_that_a_callback_has_changed_is_not_trained_again(change):
     make = SAME_TRACE["adam"]
     trainer, watch = make_trainer(Watch(at_end=change))
