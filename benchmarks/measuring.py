@@ -1,15 +1,18 @@
 """What the measurements have in common: fresh processes, places in turn, and tables."""
 
 import argparse
+import json
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -26,6 +29,7 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+_CONF = Path(__file__).parent / "conf"
 _PACKAGES = ("keras", "tensorflow", "keras-tuner", "mlflow")
 
 
@@ -41,6 +45,22 @@ def in_fresh_process(function: Callable[..., Answer], *arguments: object) -> Ans
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
+
+
+def told_by_command(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Run `python -m pipeline --json` in a process of its own, with the groups of conf/ here.
+
+    Args:
+        arguments: Of the command line; one search.
+        folder: The working directory.
+
+    Returns:
+        What it tells of the search.
+    """
+    command = [sys.executable, "-m", "pipeline", "--json", f"--config-dir={_CONF}", *arguments]
+    ended = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True)
+    told: dict[str, Any] = json.loads(ended.stdout)
+    return told
 
 
 def in_turn(names: Sequence[str], number: int) -> list[str]:

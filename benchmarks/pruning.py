@@ -6,10 +6,7 @@ Each search runs in a process of its own, with and without the pruner in turn, w
 """
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.measuring import empty_table, in_turn, machine, show
+from benchmarks.measuring import empty_table, in_turn, machine, show, told_by_command
 from pipeline.journal.history import read
 
-_CONF = Path(__file__).parent / "conf"
 _COLUMNS = ("seconds", "of none", "epochs", "of none", "best val_loss", "test loss", "sd of it")
 
 
@@ -53,16 +49,13 @@ def search(dataset: str, pruner: str, seed: int, *, trials: int, epochs: int) ->
     """
     name, _, promote = pruner.partition(",")
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(sys.executable, "-m", "pipeline", "--json", f"--config-dir={_CONF}"),
+        arguments = [
             *(f"dataset={dataset}", "model=mlp", "strategy=random", f"seed={seed}"),
             *(f"strategy.max_trials={trials}", f"training.epochs={epochs}", f"pruner={name}"),
             *(["pruner.promote=true"] if promote else []),
             *("~callbacks.early_stopping", "~callbacks.reduce_learning_rate", "verbose=0"),
-            *(f"storage={folder}/searches", f"tracking.uri=sqlite:///{folder}/mlflow.db"),
         ]
-        ended = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-        told = json.loads(ended.stdout)
+        told = told_by_command(arguments, Path(folder))
         attempts = read(Path(told["directory"])).attempts
         epochs_trained = sum(len(attempt.epochs) for attempt in attempts)
     best, test = told["best"]["score"], told["test"]["loss"]

@@ -7,9 +7,6 @@ that is tested; the baseline predicts the majority, the mean or nothing.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,48 +14,29 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.measuring import empty_table, machine, show
-from benchmarks.real_sets import CASES
-
-_CONF = Path(__file__).parent / "conf"
-_TOLD = {
-    "yeast": "auc",
-    "solar flares": "mae",
-    "messages": "accuracy",
-    "gun or point": "accuracy",
-    "consumption": "mae",
-    "nuclei": "iou",
-    "textures, ImageNet": "accuracy",
-    "textures, random": "accuracy",
-}
+from benchmarks.measuring import empty_table, machine, show, told_by_command
+from benchmarks.real_sets import CASES, Case
 
 
-def search(case: str, folder: Path, *, trials: int) -> dict[str, Any]:
+def search(case: Case, folder: Path, *, trials: int) -> dict[str, Any]:
     """Write the data of a case into a folder, search there, and return what the command tells.
 
     Args:
-        case: One of `CASES`.
+        case: What is searched.
         folder: An empty one.
         trials: Of a random search.
     """
-    write, arguments = CASES[case]
-    write(folder)
-    command = [
-        *(sys.executable, "-m", "pipeline", "--json", f"--config-dir={_CONF}", *arguments),
-        *("strategy=random", f"strategy.max_trials={trials}", "verbose=0"),
-    ]
-    ended = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True)
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return told
+    case.write(folder)
+    random = ("strategy=random", f"strategy.max_trials={trials}", "verbose=0")
+    return told_by_command([*case.arguments, *random], folder)
 
 
-def row(case: str, told: dict[str, Any]) -> list[str]:
+def row(case: Case, told: dict[str, Any]) -> list[str]:
     """Return what one search came to, as the table has it."""
-    metric = _TOLD[case]
-    baseline = (told.get("baseline") or {}).get(metric)
+    baseline = told["baseline"].get(case.metric)
     return [
-        metric,
-        f"{told['test'][metric]:.4f}",
+        case.metric,
+        f"{told['test'][case.metric]:.4f}",
         "" if baseline is None else f"{baseline:.4f}",
         f"{told['duration_seconds']:.1f}",
     ]
@@ -73,11 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     title = f"{options.trials} trials"
     columns = ("metric", "test", "baseline", "seconds")
     table = empty_table(title, "data", columns, machine())
-    for case in options.cases:
+    for name in options.cases:
         with tempfile.TemporaryDirectory() as folder:
-            told = search(case, Path(folder), trials=options.trials)
-        Console(stderr=True).print(f"{case}: {told['test']}")
-        table.add_row(case, *row(case, told))
+            told = search(CASES[name], Path(folder), trials=options.trials)
+        Console(stderr=True).print(f"{name}: {told['test']}")
+        table.add_row(name, *row(CASES[name], told))
     show(table)
 
 

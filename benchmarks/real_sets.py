@@ -8,6 +8,7 @@ Only their data are read, so that nothing that they need is installed.
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -101,54 +102,77 @@ def _file(package: str, path: str) -> Path:
     return Path(str(distribution(package).locate_file(path)))
 
 
-TRANSFER = (
+_TRANSFER = (
     *("dataset=arrays", "dataset.path=textures.npz", f"dataset.classes=[{','.join(_TEXTURES)}]"),
     *("dataset.task=classification", "model=transfer", "model.backbone=MobileNetV2"),
     *("model.image_size=[96,96]", "model.preprocessing=torch", "model.pooling=avg"),
     *("model.cut_layer=null", "training.epochs=20"),
 )
 
-CASES: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
-    "yeast": (
+
+@dataclass(frozen=True)
+class Case:
+    """A search of real data.
+
+    Attributes:
+        write: Writes the data into a folder.
+        metric: The most telling one of those that are tested.
+        arguments: What the command line is told of the data and the model.
+    """
+
+    write: Callable[[Path], None]
+    metric: str
+    arguments: tuple[str, ...]
+
+
+CASES: Mapping[str, Case] = {
+    "yeast": Case(
         yeast,
+        "auc",
         (
             *("dataset=csv", "dataset.path=yeast.csv.gz", "training.epochs=20"),
             f"dataset.target=[{','.join(f'Class{number}' for number in range(1, 15))}]",
         ),
     ),
-    "solar flares": (
+    "solar flares": Case(
         solar_flare,
+        "mae",
         (
             *("dataset=csv", "dataset.path=solar-flare.csv.zip", "training.epochs=20"),
             "dataset.target=[c-class-flares,m-class-flares,x-class-flares]",
         ),
     ),
-    "messages": (
+    "messages": Case(
         messages,
+        "accuracy",
         (
             *("dataset=text", "dataset.path=messages.csv", "dataset.text=text", "model=text"),
             *("dataset.target=sentiment", "dataset.weight=confidence", "training.epochs=5"),
         ),
     ),
-    "gun or point": (
+    "gun or point": Case(
         gun_point,
+        "accuracy",
         ("dataset=arrays", "dataset.path=gun_point.npz", "model=sequence", "training.epochs=40"),
     ),
-    "consumption": (
+    "consumption": Case(
         consumption,
+        "mae",
         (
             *("dataset=series", "dataset.path=consumption.csv", "dataset.target=Consumption"),
             *("dataset.window=8", "model=sequence", "training.epochs=20"),
         ),
     ),
-    "nuclei": (
+    "nuclei": Case(
         nuclei,
+        "iou",
         (
             *("dataset=arrays", "dataset.path=nuclei.npz", "dataset.task=custom"),
             *("model=nuclei", "training.epochs=40"),
         ),
     ),
-    "textures, ImageNet": (textures, (*TRANSFER, "model.weights=mobilenet.weights.h5")),
-    "textures, random": (textures, (*TRANSFER, "model.weights=null")),
+    "textures, ImageNet": Case(
+        textures, "accuracy", (*_TRANSFER, "model.weights=mobilenet.weights.h5")
+    ),
+    "textures, random": Case(textures, "accuracy", (*_TRANSFER, "model.weights=null")),
 }
-"""How each set is written, and what the command line is told of it."""
