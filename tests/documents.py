@@ -27,6 +27,11 @@ class File:
     path: str
     content: str
 
+    def write(self, folder: Path) -> None:
+        path = folder / self.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.content, encoding="utf-8")
+
 
 @dataclass(frozen=True)
 class Shell:
@@ -103,9 +108,7 @@ class Reader:
         """Do what a step says; raises if it fails."""
         match step:
             case File():
-                path = self._folder / step.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(step.content, encoding="utf-8")
+                step.write(self._folder)
             case Shell():
                 self._written = self._run(step.line).splitlines()
             case Python():

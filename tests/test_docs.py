@@ -29,9 +29,8 @@ def test_every_search_of_a_page_composes(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for step in steps(PAGES[name]):
         match step:
-            case File(path, content):
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                Path(path).write_text(content, encoding="utf-8")
+            case File():
+                step.write(tmp_path)
             case Shell(line) if line.startswith("python -m pipeline "):
                 for overrides, config_dir in jobs(line):
                     assert compose_config(overrides, config_dir)

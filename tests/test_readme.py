@@ -15,7 +15,7 @@ from tests.screen import Terminal
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STEPS = list(steps(README))
-FILES = {step.path: step.content for step in STEPS if isinstance(step, File)}
+FILES = [step for step in STEPS if isinstance(step, File)]
 LINES = [step.line for step in STEPS if isinstance(step, Shell)]
 COMMANDS = [line for line in LINES if line.startswith("python -m pipeline ")]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
@@ -24,15 +24,14 @@ CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A folder with the files that the README tells to write."""
-    for path, content in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(content)
+    for file in FILES:
+        file.write(tmp_path)
     return tmp_path
 
 
 def test_there_are_commands_and_files():
     assert len(COMMANDS) >= 4
-    assert set(FILES) == {"mine.py", "my_conf/model/mine.yaml"}
+    assert {file.path for file in FILES} == {"mine.py", "my_conf/model/mine.yaml"}
 
 
 @pytest.mark.parametrize("line", COMMANDS)
