@@ -10,7 +10,7 @@ from pipeline.datasets.class_weights import factors, weighted
 from pipeline.datasets.preprocessing import Preprocessing
 from pipeline.datasets.rows import Array
 from pipeline.datasets.splits import Inputs, Split, content_digest, schema
-from pipeline.datasets.streams import Data, Stream, joined
+from pipeline.datasets.streams import FEW, Data, Stream, joined
 from pipeline.datasets.structures import leaves
 from pipeline.datasets.tasks import Task, checked_targets, rows_of_classes
 
@@ -19,7 +19,6 @@ __all__ = ["Array", "Dataset", "Inputs", "Split", "Stream", "Task"]
 
 
 _SPLITS = ("train", "validation", "test")
-_FEW = 32  # examples of a stream, which it keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +131,7 @@ class Dataset:
             return given if y is given.y else replace(given, y=y)
         try:
             stream = given if isinstance(given, Stream) else Stream(given)
-            few = stream.first(_FEW)
+            few = stream.first(FEW)
             self._look(few)
             stream.count(functools.partial(self._look, like=few))
         except ValueError as error:

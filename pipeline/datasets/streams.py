@@ -17,7 +17,8 @@ from pipeline.datasets.sources import PyDatasetSource, source_of
 from pipeline.datasets.splits import Split, content_digest, join, part, schema
 from pipeline.datasets.structures import Structure, leaves, mapped
 
-_FEW = 32
+FEW = 32
+"""Examples from its beginning that a stream keeps: these are not read again."""
 _BLOCK = 128  # examples that are stacked at once
 
 
@@ -198,8 +199,8 @@ class Stream:
         """Return the first few examples, which keep nothing else in memory."""
         if self.batched:
             batch = Split(*next(iter(elements)))
-            return part(batch, np.arange(min(_FEW, len(batch))))
-        return Split(*stacked(list(itertools.islice(elements, _FEW))))
+            return part(batch, np.arange(min(FEW, len(batch))))
+        return Split(*stacked(list(itertools.islice(elements, FEW))))
 
     def _whether_batched(self, first: Parts, told: bool | None) -> bool:
         if isinstance(self.source, PyDatasetSource):

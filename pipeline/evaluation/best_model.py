@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from pipeline.datasets.dataset import Dataset, Split, Stream
+from pipeline.datasets.streams import FEW
 from pipeline.evaluation.baseline import baseline
 from pipeline.evaluation.input_example import write_input_example
 from pipeline.evaluation.model_file import (
@@ -23,7 +24,7 @@ from pipeline.evaluation.model_file import (
 )
 from pipeline.evaluation.one_pass import Predicted, evaluate_and_predict, predict
 from pipeline.evaluation.predictions import EvaluationError
-from pipeline.evaluation.predictions_file import PREDICTIONS_FILE, write_predictions
+from pipeline.evaluation.predictions_file import write_predictions
 from pipeline.evaluation.reports import plain_metrics, report
 from pipeline.frozen.model_graph import fixed_batch_size
 from pipeline.training.failures import sentence
@@ -34,7 +35,7 @@ __all__ = ["Evaluation", "EvaluationError", "VerificationError", "evaluate"]
 
 MODEL_FILE = "best_model.keras"
 FOLDER = "evaluation"
-_FEW = 32  # examples of a stream, which it keeps
+PREDICTIONS = f"{FOLDER}/predictions.npz"
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,10 @@ def evaluate(
         loss=loss,
         predict=functools.partial(predict, model, batch_size=batch_size),
     )
-    files = ["input_example.npz", *made.files]
+    artifacts = [f"{FOLDER}/{name}" for name in ("input_example.npz", *made.files)]
     if keep_predictions:
-        write_predictions(predicted, folder / PREDICTIONS_FILE)
-        files.append(PREDICTIONS_FILE)
+        write_predictions(predicted, directory / PREDICTIONS)
+        artifacts.append(PREDICTIONS)
     metrics = metrics or plain_metrics(predicted, dataset, loss)
     if not metrics:
         raise EvaluationError(
@@ -140,7 +141,7 @@ def evaluate(
         metrics=metrics,
         score_name=_score_name(objective, metrics),
         model=MODEL_FILE,
-        artifacts=[f"{FOLDER}/{name}" for name in files],
+        artifacts=artifacts,
         baseline=baseline(
             model, dataset, predicted, metrics, batch_size=batch_size, notices=notices
         )
@@ -160,7 +161,7 @@ def _same_targets(given: Split | Stream, test: Split | Stream) -> bool:
 
 def _known_rows(test: Split | Stream, rows: int | None) -> Split:
     """Return examples that are the same whenever they are asked for: of a stream, the first few."""
-    return test if isinstance(test, Split) else test.first(rows or _FEW)
+    return test if isinstance(test, Split) else test.first(rows or FEW)
 
 
 def _tested(

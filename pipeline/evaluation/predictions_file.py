@@ -7,7 +7,6 @@ import numpy as np
 from pipeline.datasets.structures import leaves
 from pipeline.evaluation.one_pass import Predicted
 
-PREDICTIONS_FILE = "predictions.npz"
 _NUMPYS_OWN = "biufcSUM"  # kinds of types; of others, such as bfloat16, NumPy's files lose the name
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from pipeline.datasets.dataset import Dataset, Split, Stream
+from pipeline.datasets.streams import FEW
 from pipeline.datasets.tasks import class_indices
 from pipeline.evaluation.multilabel import best_thresholds, report_labels
 from pipeline.evaluation.one_pass import Predicted
@@ -20,8 +21,6 @@ from pipeline.evaluation.predictions import (
     report_classification,
 )
 from pipeline.evaluation.regression import report_regression
-
-_FEW = 32  # examples of a stream, which it keeps
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def check_predictions(predictions: Any, dataset: Dataset, loss: Any) -> None:
     match dataset.task:
         case "classification":
             # A single row of indices, such as (0, 1, 0), may look one-hot.
-            places = class_indices(dataset.test.first(_FEW).y, len(dataset.classes)).shape[1:]
+            places = class_indices(dataset.test.first(FEW).y, len(dataset.classes)).shape[1:]
             predicted_classes(predictions, loss, len(dataset.classes), places)
         case "multilabel":
             predicted_labels(predictions, loss, len(dataset.classes))

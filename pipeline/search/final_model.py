@@ -11,7 +11,6 @@ from pipeline.configuration.config import Final
 from pipeline.datasets.splits import Split
 from pipeline.datasets.streams import Stream
 from pipeline.evaluation import best_model as evaluation
-from pipeline.evaluation.predictions_file import PREDICTIONS_FILE
 from pipeline.journal.attempts import Attempt
 from pipeline.journal.callbacks import EvaluationEnd, SearchBegin
 from pipeline.journal.history import read
@@ -67,7 +66,7 @@ def evaluate_best(
         known is not None
         and (known.trial, known.retrained, known.epochs) == (best.trial_id, final.retrain, epochs)
         and (directory / known.model).exists()
-        and final.predictions <= _has_predictions(known)
+        and (not final.predictions or evaluation.PREDICTIONS in known.artifacts)
     ):
         return known
     test = trainer.dataset.test
@@ -102,10 +101,6 @@ def evaluate_best(
         baseline=tested.baseline,
         confusion=tested.confusion,
     )
-
-
-def _has_predictions(tested: EvaluationEnd) -> bool:
-    return any(name.endswith(f"/{PREDICTIONS_FILE}") for name in tested.artifacts)
 
 
 @contextlib.contextmanager
